@@ -1,0 +1,259 @@
+// Package agent is one gateway: it lets a station's machine and a peer's machine
+// decide, and does what they say. All effects of a gateway stand here, in the
+// order that keeps its promise: durable first, then shown, then published.
+package agent
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"traveler.example/agent/journal"
+	"traveler.example/agent/mqtt"
+	"traveler.example/agent/peer"
+	"traveler.example/agent/station"
+	"traveler.example/drivers"
+	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
+)
+
+// Config is what a gateway is; see the profile.
+type Config struct {
+	Name    string // in the roster
+	Version string // of the program
+	Station Station
+	Machine station.Config
+	Peer    peer.Config
+	Weighs  Weighing
+}
+
+// Weighing bounds what a weight may be.
+type Weighing struct {
+	Name       string // of the scale
+	Deadline   time.Duration
+	EmptyBelow int64 // mg: less is an empty pan
+	Capacity   int64 // mg: more is not believed; 0: no bound
+}
+
+// Bus carries messages between gateways. It may lose, repeat and reorder them.
+type Bus interface {
+	// Publish sends now or fails; nothing is queued.
+	Publish(ctx context.Context, topic string, retained bool, payload []byte) error
+	// Messages is closed when the bus has ended.
+	Messages() <-chan mqtt.Message
+	// Run connects and reconnects until ctx ends.
+	Run(ctx context.Context) error
+}
+
+// NamedLight is a light with the name that the journal uses.
+type NamedLight struct {
+	Name string
+	drivers.Light
+}
+
+// ScaleDevice is a scale with its connection.
+type ScaleDevice interface {
+	drivers.Scale
+	drivers.Device
+}
+
+// Parts are the world of a gateway, handed in so that a whole plant can run in
+// one test.
+type Parts struct {
+	Genesis ledger.Genesis
+	Signer  crypto.Signer // the gateway's key
+	Replica *replica.Replica
+	// Bus may be nil: the gateway then works alone for ever.
+	Bus Bus
+	// BusStates tells each change of the connection.
+	BusStates <-chan mqtt.State
+	Readers   []drivers.Reader
+	Scale     ScaleDevice // nil: none
+	Lights    []NamedLight
+	Journal   *journal.Journal
+	Now       func() time.Time // with the monotonic clock
+	Clock     func() ledger.Clock
+	// Services run beside the loops until the gateway ends: an embedded broker.
+	Services []func(context.Context) error
+}
+
+// Agent is one gateway.
+type Agent struct {
+	cfg   Config
+	parts Parts
+	key   ledger.KeyID
+	start time.Time
+
+	outages *journal.Outages
+	limiter *journal.Limiter
+
+	station stationLoop
+	sync    syncLoop
+
+	heard   atomic.Pointer[time.Time] // last word of a peer
+	broker  atomic.Pointer[string]    // connected to; nil: none
+	problem atomic.Pointer[string]    // why nothing can be recorded
+	beats   [2]atomic.Int64           // of the two loops, Unix ms
+	lag     atomic.Int64              // blocks known to exist that are missing here
+	opened  chan struct{}             // closed when the start gate opens: this gateway may seal
+
+	mu      sync.Mutex
+	devices []DeviceState
+	claims  map[ledger.KeyID]claim // by peer: what it says of itself
+}
+
+// claim is a peer's last status.
+type claim struct {
+	height uint64
+	online bool
+	at     time.Time
+}
+
+// New puts a gateway together. Nothing runs yet.
+func New(cfg Config, parts Parts) (*Agent, error) {
+	if parts.Replica == nil || parts.Journal == nil || parts.Signer == nil || parts.Now == nil || parts.Clock == nil {
+		return nil, errors.New("agent: replica, journal, key and clock are needed")
+	}
+	a := &Agent{
+		cfg: cfg, parts: parts, key: cfg.Peer.Self, start: parts.Now(),
+		outages: parts.Journal.Outages(), limiter: parts.Journal.AtMostOnceAMinute(),
+		claims: map[ledger.KeyID]claim{}, opened: make(chan struct{}),
+	}
+	for _, r := range parts.Readers {
+		a.devices = append(a.devices, stateOf(r.Info()))
+	}
+	if parts.Scale != nil {
+		a.devices = append(a.devices, stateOf(parts.Scale.Info()))
+	}
+	a.station = stationLoop{Agent: a, machine: station.New(cfg.Machine), inbox: make(chan station.Event, 64)}
+	a.sync = syncLoop{
+		Agent: a, machine: peer.New(cfg.Peer), topics: peer.TopicsOf(cfg.Peer.Network), wake: make(chan struct{}, 1),
+	}
+	return a, nil
+}
+
+func stateOf(i drivers.Info) DeviceState {
+	return DeviceState{Name: i.Name, Port: i.Port, Model: i.Model}
+}
+
+// Run runs the gateway until ctx ends, and returns when all of it has ended: nil
+// after an orderly stop, else what it could not go on without.
+func (a *Agent) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	run := func(what string, f func(context.Context) error) {
+		all.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	devices := make(chan drivers.Event, 64)
+	for _, r := range a.parts.Readers {
+		run("reader "+r.Info().Name, func(ctx context.Context) error { return r.Run(ctx, devices) })
+	}
+	if a.parts.Scale != nil {
+		run("scale", func(ctx context.Context) error { return a.parts.Scale.Run(ctx, devices) })
+	}
+	for _, service := range a.parts.Services {
+		run("service", service)
+	}
+	run("station", func(ctx context.Context) error { return a.station.run(ctx, devices) })
+	run("sync", a.sync.run)
+	run("watch", a.watch)
+	all.Wait()
+	a.limiter.Settle(context.WithoutCancel(ctx))
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// watch looks after what no event tells: free space and the clock.
+func (a *Agent) watch(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		a.checkStorage(ctx)
+		a.checkClock(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// checkStorage tells the station when blocks cannot be made durable, and when
+// they can again: before a scan finds out.
+func (a *Agent) checkStorage(ctx context.Context) {
+	now := ""
+	if err := a.parts.Replica.Ready(); err != nil {
+		now = err.Error()
+	}
+	was := ""
+	if p := a.problem.Swap(&now); p != nil {
+		was = *p
+	}
+	switch {
+	case now != "" && was == "":
+		a.outages.Down(ctx, journal.ReplicaFull, "", "nothing can be recorded: "+now, slog.String(journal.KeyExpected, now))
+	case now == "" && was != "":
+		a.outages.Up(ctx, journal.ReplicaFull, "", "there is free space again: scans are recorded")
+	default:
+		return
+	}
+	a.station.post(ctx, station.Stored{Problem: now})
+}
+
+func (a *Agent) checkClock(ctx context.Context) {
+	if a.parts.Clock() == ledger.ClockUnsynchronised {
+		a.outages.Down(ctx, journal.ClockUnsynchronised, "", "the clock is not synchronised: times are evidence only, work goes on")
+	} else {
+		a.outages.Up(ctx, journal.ClockUnsynchronised, "", "the clock is synchronised")
+	}
+}
+
+// Alive reports whether both loops have turned within the given time: what a
+// watchdog may be told.
+func (a *Agent) Alive(within time.Duration) bool {
+	oldest := a.parts.Now().Add(-within).UnixMilli()
+	return a.beats[0].Load() >= oldest && a.beats[1].Load() >= oldest
+}
+
+func (a *Agent) isOpen() bool {
+	select {
+	case <-a.opened:
+		return true
+	default:
+		return false
+	}
+}
+
+func (a *Agent) deviceIs(name string, up bool, info drivers.Info) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.devices {
+		if a.devices[i].Name == name {
+			a.devices[i].Up = up
+			if info.Model != "" {
+				a.devices[i].Model = info.Model
+			}
+		}
+	}
+}
+
+// attrs turns the station's fields into the journal's.
+func attrs(fields []station.Field) []slog.Attr {
+	out := make([]slog.Attr, len(fields))
+	for i, f := range fields {
+		out[i] = slog.String(f.Key, f.Value)
+	}
+	return out
+}

@@ -1,0 +1,303 @@
+package agent
+
+import (
+	"context"
+
+	"traveler.example/ledger"
+)
+
+// Desk answers the questions of people and programs about one gateway: over the
+// control socket of a running daemon ([Dial]) or from the directory of a stopped
+// one ([OpenDirectory]), in the same shapes.
+//
+// Every id that it takes may be given in full or as an unambiguous beginning; an
+// item also by its printed id or tag. Errors wrap ErrNotFound, ErrAmbiguous,
+// ErrUnreachable, ErrNotPermitted, ErrConflict, ErrStopped or ErrRefused.
+type Desk interface {
+	Status(ctx context.Context) (Status, error)
+	Peers(ctx context.Context) ([]Peer, error)
+	Items(ctx context.Context, q ItemQuery) ([]ItemLine, error)
+	Item(ctx context.Context, id string) (ItemDocument, error)
+	Orders(ctx context.Context) ([]OrderDocument, error)
+	Order(ctx context.Context, id string) (OrderDocument, error)
+	// Blocks returns blocks in the order of all replicas: author, height, hash.
+	Blocks(ctx context.Context, q BlockQuery) ([]BlockLine, error)
+	Block(ctx context.Context, id string) (BlockDocument, error)
+	Transaction(ctx context.Context, id string) (TxDocument, error)
+	Roster(ctx context.Context) (RosterDocument, error)
+	Evidence(ctx context.Context) ([]EvidenceDocument, error)
+	Stats(ctx context.Context) (StatsDocument, error)
+	// Submit has the daemon seal a transaction that its sender has signed. It
+	// returns once that is durable.
+	Submit(ctx context.Context, raw []byte) (Receipt, error)
+	// Withdraw has the gateway take back its own last word on an item.
+	Withdraw(ctx context.Context, item, reason string) (Receipt, error)
+	// Rule prepares a disposition: it names the heads it must continue.
+	Rule(ctx context.Context, item string) (Heads, error)
+	// Enrol hands a roster statement to the gateway, which spreads it.
+	Enrol(ctx context.Context, statement []byte) error
+	Close() error
+}
+
+// Status is a gateway at one instant.
+type Status struct {
+	Gateway      string        `json:"gateway"`
+	Key          ledger.KeyID  `json:"key"`
+	Network      string        `json:"network"`
+	NetworkID    string        `json:"network_id"`
+	Version      string        `json:"version"`
+	Station      string        `json:"station"`
+	Mode         string        `json:"mode"`
+	Running      bool          `json:"running"`
+	Since        int64         `json:"since_ms,omitempty"` // start, ms since 1970 UTC
+	Open         bool          `json:"open"`               // may seal
+	Problem      string        `json:"problem,omitempty"`  // why nothing can be recorded
+	Broker       string        `json:"broker,omitempty"`   // connected to; empty: none
+	Clock        string        `json:"clock"`              // synchronised, not synchronised
+	Readers      []DeviceState `json:"readers,omitempty"`
+	Scale        *DeviceState  `json:"scale,omitempty"`
+	Shift        []string      `json:"shift,omitempty"`
+	Light        string        `json:"light,omitempty"` // the words on the terminal
+	Height       uint64        `json:"height"`          // of the own chain
+	Head         ledger.Hash   `json:"head"`
+	Blocks       int64         `json:"blocks"`
+	Transactions int64         `json:"transactions"`
+	Items        int64         `json:"items"`
+	Confirmed    int64         `json:"confirmed_blocks"`
+	Witnesses    int           `json:"witnesses"`
+	Lag          int64         `json:"lag_blocks"` // blocks known to exist that are missing here
+	Evidence     int           `json:"evidence"`
+	Conflicts    int64         `json:"conflicts"`
+	Waiting      int64         `json:"waiting"`
+	Views        string        `json:"views,omitempty"` // hash of the shared views, where asked for
+}
+
+// DeviceState is a reader or scale.
+type DeviceState struct {
+	Name  string `json:"name"`
+	Port  string `json:"port"`
+	Model string `json:"model,omitempty"`
+	Up    bool   `json:"up"`
+}
+
+// Peer is another gateway as this one sees it.
+type Peer struct {
+	Name      string       `json:"name"`
+	Key       ledger.KeyID `json:"key"`
+	Roles     string       `json:"roles"`
+	Stations  []string     `json:"stations,omitempty"`
+	Self      bool         `json:"self,omitempty"`
+	Revoked   bool         `json:"revoked,omitempty"`
+	Evidence  bool         `json:"evidence,omitempty"`
+	Online    bool         `json:"online"`
+	Heard     int64        `json:"heard_ms,omitempty"` // last word, ms since 1970 UTC
+	Height    uint64       `json:"height"`             // of its chain here
+	Claimed   uint64       `json:"claimed_height"`     // of its chain as it says
+	Confirmed uint64       `json:"confirmed_height"`
+}
+
+// ItemQuery selects items.
+type ItemQuery struct {
+	Phase string `json:"phase,omitempty"` // a phase, "in conflict" or "held"; empty: all
+	After string `json:"after,omitempty"` // cursor: item id of the last line before
+	Limit int    `json:"limit,omitempty"` // 1–1000; 0: 100
+}
+
+// ItemLine is an item in a list.
+type ItemLine struct {
+	ID      ledger.ItemID `json:"id"`
+	Label   string        `json:"label"`
+	Product string        `json:"product"`
+	Order   string        `json:"order,omitempty"`
+	State   string        `json:"state"` // in the words of the glossary
+	Where   []string      `json:"where,omitempty"`
+	Tags    []string      `json:"tags,omitempty"`
+}
+
+// ItemDocument is the traveler of one item: its whole history.
+type ItemDocument struct {
+	ItemLine
+	Lot          string      `json:"lot,omitempty"`
+	Into         string      `json:"into,omitempty"`  // consumed into
+	Parts        []string    `json:"parts,omitempty"` // consumed by it
+	Heads        []HeadLine  `json:"heads"`
+	History      []EntryLine `json:"history"`
+	RestsRevoked bool        `json:"rests_on_revoked,omitempty"`
+}
+
+// HeadLine is one head of an item.
+type HeadLine struct {
+	Tx     ledger.TxID `json:"tx"`
+	Kind   string      `json:"kind"`
+	Author string      `json:"author"`
+	State  string      `json:"state"`
+}
+
+// EntryLine is one transaction in an item's history.
+type EntryLine struct {
+	Tx        ledger.TxID `json:"tx"`
+	Kind      string      `json:"kind"`
+	What      string      `json:"what"` // in words
+	Author    string      `json:"author"`
+	Station   string      `json:"station,omitempty"`
+	Operators []string    `json:"operators,omitempty"`
+	Time      int64       `json:"time_ms"`
+	Clock     string      `json:"clock"`
+	Block     string      `json:"block,omitempty"`  // author/height
+	Status    string      `json:"status"`           // Sealed, Confirmed n of m, Waiting, Void
+	Reason    string      `json:"reason,omitempty"` // of a void or waiting one
+	Confirmed bool        `json:"confirmed"`
+}
+
+// OrderDocument is a work order.
+type OrderDocument struct {
+	ID         string       `json:"id"`
+	Tx         ledger.TxID  `json:"tx"`
+	Product    string       `json:"product"`
+	Quantity   int64        `json:"quantity,omitempty"`
+	Planner    string       `json:"planner"`
+	Cancelled  bool         `json:"cancelled,omitempty"`
+	ReplacedBy string       `json:"replaced_by,omitempty"`
+	Items      int          `json:"items"`
+	File       string       `json:"file"` // as an order file
+	Order      ledger.Order `json:"order"`
+}
+
+// BlockQuery selects blocks.
+type BlockQuery struct {
+	Author string `json:"author,omitempty"` // name or key id; empty: all
+	From   uint64 `json:"from,omitempty"`   // height
+	Limit  int    `json:"limit,omitempty"`  // 1–1000; 0: 100
+}
+
+// BlockLine is a block in a list.
+type BlockLine struct {
+	Hash      ledger.Hash `json:"hash"`
+	Author    string      `json:"author"`
+	Height    uint64      `json:"height"`
+	Time      int64       `json:"time_ms"`
+	Clock     string      `json:"clock"`
+	Txs       int         `json:"transactions"`
+	Joins     bool        `json:"joins,omitempty"`
+	Counted   bool        `json:"counted"`
+	Confirmed bool        `json:"confirmed"`
+	Covered   int         `json:"covered"` // witnesses
+	Witnesses int         `json:"witnesses"`
+}
+
+// BlockDocument is a block in full.
+type BlockDocument struct {
+	BlockLine
+	Prev   ledger.Hash   `json:"prev"`
+	Also   *ledger.Hash  `json:"also,omitempty"`
+	Skip   ledger.Hash   `json:"skip"`
+	Root   ledger.Hash   `json:"root"`
+	Roster []ledger.Hash `json:"roster"`
+	Bytes  int           `json:"bytes"`
+	Body   []TxDocument  `json:"body"`
+}
+
+// TxDocument is a transaction in full.
+type TxDocument struct {
+	ID     ledger.TxID    `json:"id"`
+	Kind   string         `json:"kind"`
+	Sender string         `json:"sender"`
+	Time   int64          `json:"time_ms"`
+	Clock  string         `json:"clock"`
+	Item   *ledger.ItemID `json:"item,omitempty"`
+	After  []ledger.TxID  `json:"after,omitempty"`
+	About  []ledger.TxID  `json:"about,omitempty"`
+	Signed bool           `json:"signed"` // by its sender, apart from the block
+	Body   any            `json:"body"`
+	Places []PlaceLine    `json:"places"`
+}
+
+// PlaceLine is one sealing of a transaction.
+type PlaceLine struct {
+	Author string      `json:"author"`
+	Height uint64      `json:"height"`
+	Block  ledger.Hash `json:"block"`
+	Index  uint16      `json:"index"`
+	Status string      `json:"status"` // valid, again, void, waiting, carried
+	Reason string      `json:"reason,omitempty"`
+}
+
+// RosterDocument is who may do what.
+type RosterDocument struct {
+	Network    string         `json:"network"`
+	NetworkID  string         `json:"network_id"`
+	Heads      []ledger.Hash  `json:"heads"`
+	Statements int            `json:"statements"`
+	Admins     []string       `json:"admins"`
+	Threshold  int            `json:"threshold"`
+	Identities []IdentityLine `json:"identities"`
+	Stations   []StationLine  `json:"stations"`
+	Doubled    []string       `json:"doubled,omitempty"`
+}
+
+// IdentityLine is an identity in the roster.
+type IdentityLine struct {
+	Name    string       `json:"name"`
+	Key     ledger.KeyID `json:"key"`
+	Roles   string       `json:"roles"`
+	Revoked bool         `json:"revoked,omitempty"`
+}
+
+// StationLine is an assignment in the roster.
+type StationLine struct {
+	Station    string `json:"station"`
+	WorkCentre string `json:"work_centre,omitempty"`
+	Gateway    string `json:"gateway"`
+	Intake     bool   `json:"intake,omitempty"`
+}
+
+// EvidenceDocument names a gateway of whose chain two versions exist.
+type EvidenceDocument struct {
+	Author string       `json:"author"`
+	Key    ledger.KeyID `json:"key"`
+	Height uint64       `json:"height"`
+	A      ledger.Hash  `json:"a"`
+	B      ledger.Hash  `json:"b"`
+}
+
+// StatsDocument is what the replica holds and costs.
+type StatsDocument struct {
+	Blocks        int64            `json:"blocks"`
+	Transactions  int64            `json:"transactions"`
+	Void          int64            `json:"void"`
+	Waiting       int64            `json:"waiting"`
+	Pool          int64            `json:"pool"` // reports without a verdict, and what is in conflict
+	Items         map[string]int64 `json:"items"`
+	Statements    int              `json:"statements"`
+	Bytes         int64            `json:"bytes"`
+	FreeBytes     int64            `json:"free_bytes"`
+	DaysUntilFull int64            `json:"days_until_full"` // -1: cannot be foretold
+	Views         string           `json:"views"`           // hash of the shared views
+	Chains        []ChainLine      `json:"chains"`
+}
+
+// ChainLine is one author's chain as it is held here.
+type ChainLine struct {
+	Author    string       `json:"author"`
+	Key       ledger.KeyID `json:"key"`
+	Height    uint64       `json:"height"`
+	Branches  int          `json:"branches"`
+	Confirmed uint64       `json:"confirmed_height"`
+	Blocks    int64        `json:"blocks"`
+}
+
+// Receipt says where a transaction was sealed.
+type Receipt struct {
+	Tx     ledger.TxID `json:"tx"`
+	Block  ledger.Hash `json:"block"`
+	Height uint64      `json:"height"`
+	Status string      `json:"status"`
+}
+
+// Heads are what a ruling on an item must continue.
+type Heads struct {
+	Item  ledger.ItemID `json:"item"`
+	Label string        `json:"label"`
+	Heads []ledger.TxID `json:"heads"`
+	State string        `json:"state"`
+}

@@ -1,0 +1,268 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"traveler.example/agent/journal"
+	"traveler.example/agent/mqtt"
+	"traveler.example/agent/peer"
+	"traveler.example/agent/station"
+	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
+)
+
+// Desk answers questions about this running gateway.
+func (a *Agent) Desk() Desk {
+	return &desk{replica: a.parts.Replica, genesis: a.parts.Genesis, name: a.cfg.Name, key: a.key, live: a}
+}
+
+var modeNames = map[ledger.Mode]string{ledger.ModeIntake: "intake", ledger.ModeInOut: "in-out", ledger.ModePortal: "portal"}
+
+// status adds what only the running gateway knows.
+func (a *Agent) status(s *Status) {
+	a.mu.Lock()
+	s.Light = a.station.last.text
+	s.Shift = append([]string(nil), a.station.last.shift...)
+	for _, d := range a.devices {
+		if a.parts.Scale != nil && d.Name == a.parts.Scale.Info().Name {
+			s.Scale = &d
+		} else {
+			s.Readers = append(s.Readers, d)
+		}
+	}
+	a.mu.Unlock()
+	s.Running, s.Since, s.Version = true, a.start.UnixMilli(), a.cfg.Version
+	s.Station, s.Mode, s.Open = a.cfg.Station.ID, modeNames[a.cfg.Station.Mode], a.isOpen()
+	s.Clock = clockWord(a.parts.Clock())
+	s.Lag = a.lag.Load()
+	if b := a.broker.Load(); b != nil {
+		s.Broker = *b
+	}
+	if p := a.problem.Load(); p != nil {
+		s.Problem = *p
+	}
+}
+
+// note keeps what peers say of themselves, for people; nothing rests on it.
+func (l *syncLoop) note(m mqtt.Message, now time.Time) {
+	from, ok := l.speaker(m.Topic)
+	if !ok || from == l.key {
+		return
+	}
+	if _, known := l.parts.Replica.Roster().Identity(from); !known {
+		return // strangers are not remembered
+	}
+	if !m.Retained {
+		l.heard.Store(&now)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.claims[from]
+	if s, err := peer.ParseStatus(m.Payload); err == nil && m.Topic == l.topics.Status(from) {
+		c.height, c.online = s.Height, s.Offline == 0
+		if m.Retained {
+			l.claims[from] = c
+			return
+		}
+	}
+	c.at = now
+	l.claims[from] = c
+}
+
+// speaker is the gateway whose own topic a message came on.
+func (l *syncLoop) speaker(topic string) (ledger.KeyID, bool) {
+	id, err := ledger.ParseKeyID(topic[strings.LastIndexByte(topic, '/')+1:])
+	if err != nil {
+		return id, false
+	}
+	return id, topic == l.topics.Block(id) || topic == l.topics.Frontier(id) || topic == l.topics.Status(id)
+}
+
+func (a *Agent) peer(p *Peer) {
+	a.mu.Lock()
+	c, ok := a.claims[p.Key]
+	a.mu.Unlock()
+	if p.Self {
+		p.Online = a.broker.Load() != nil
+		return
+	}
+	if !ok {
+		return
+	}
+	p.Online, p.Claimed = c.online && a.broker.Load() != nil, max(c.height, p.Height)
+	if !c.at.IsZero() {
+		p.Heard = c.at.UnixMilli()
+	}
+}
+
+// submit seals a transaction that its sender has signed.
+func (a *Agent) submit(ctx context.Context, raw []byte) (Receipt, error) {
+	t, err := ledger.ParseTx(a.parts.Replica.Register().Network(), raw)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if !t.Kind.Foreign() || !t.Kind.Known() || len(t.Sig) == 0 {
+		return Receipt{}, fmt.Errorf("%w: a %s is not submitted: it is sealed by the gateway that makes it", ErrNotPermitted, t.Kind)
+	}
+	// Said here in words; Append would refuse it as stale.
+	_, err = ledger.Apply(a.parts.Replica.Register().Network(), ledger.Placement{Tx: t, Sealer: a.key, Roster: a.parts.Replica.Roster()}, ancestors{a.parts.Replica})
+	var void *ledger.VoidError
+	var wait *ledger.WaitError
+	switch {
+	case errors.As(err, &void) && (void.Reason == ledger.VoidRole || void.Reason == ledger.VoidSignature):
+		return Receipt{}, fmt.Errorf("%w: %s", ErrNotPermitted, void.Detail)
+	case errors.As(err, &void):
+		return Receipt{}, fmt.Errorf("%w: %s", ErrRefused, void.Detail)
+	case errors.As(err, &wait):
+		return Receipt{}, fmt.Errorf("%w: it rests on %s, which is not here", ErrNotFound, wait.For)
+	case err != nil:
+		return Receipt{}, err
+	}
+	return a.sealOne(ctx, t)
+}
+
+// ancestors answers Apply from what is held now, for one more block.
+type ancestors struct{ r *replica.Replica }
+
+func (s ancestors) Node(item ledger.ItemID, tx ledger.TxID) (n ledger.Node, ok bool, err error) {
+	err = s.r.Read(func(v *replica.View) error {
+		it, held, err := v.Item(item)
+		if err == nil && held {
+			n, ok = it.Node(tx)
+		}
+		return err
+	})
+	return n, ok, err
+}
+
+func (s ancestors) Tx(id ledger.TxID) (t ledger.Tx, ok bool, err error) {
+	err = s.r.Read(func(v *replica.View) error {
+		sealed, held, err := v.Tx(id)
+		t, ok = sealed.Tx, held && sealed.Valid
+		return err
+	})
+	return t, ok, err
+}
+
+// Continued is left to Append, which knows the chain at the moment of sealing.
+func (s ancestors) Continued(ledger.ItemID, ledger.TxID, ledger.TxID) (ledger.TxID, bool, error) {
+	return ledger.TxID{}, false, nil
+}
+
+// awaitOpen waits for the start gate, which opens within seconds.
+func (a *Agent) awaitOpen(ctx context.Context) error {
+	select {
+	case <-a.opened:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: the gateway is still starting", ErrUnreachable)
+	}
+}
+
+func (a *Agent) sealOne(ctx context.Context, t ledger.Tx) (Receipt, error) {
+	if err := a.awaitOpen(ctx); err != nil {
+		return Receipt{}, err
+	}
+	block, err := a.seal(ctx, replica.Batch{Txs: []ledger.Tx{t}})
+	switch {
+	case errors.Is(err, replica.ErrStale):
+		return Receipt{}, fmt.Errorf("%w: the item has moved on: look at it again and rule on its heads", ErrConflict)
+	case err != nil:
+		return Receipt{}, err
+	}
+	return Receipt{Tx: t.ID(), Block: block.Hash(), Height: block.Header().Height, Status: "Sealed"}, nil
+}
+
+// withdraw takes back this gateway's own last word on an item: its report or
+// acceptance, or one of several heads that are all its own.
+func (a *Agent) withdraw(ctx context.Context, id, reason string) (Receipt, error) {
+	var it ledger.Item
+	err := a.parts.Replica.Read(func(v *replica.View) (err error) {
+		it, err = find(v, id)
+		return err
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	body := ledger.Withdraw{Reason: reason}
+	for _, h := range it.Heads() {
+		if h.Sender != a.key {
+			return Receipt{}, fmt.Errorf("%w: the last word on %s is %s's, and only its author takes it back", ErrNotPermitted, it.Label, a.nameOf(h.Sender))
+		}
+	}
+	if len(it.HeadIDs) > 1 {
+		body.Keeps = it.HeadIDs[0]
+	} else if h, ok := it.Head(); ok {
+		body.Target = h.Tx
+	}
+	at, clock := a.parts.Replica.Stamp()
+	t, err := ledger.NewTx(a.parts.Replica.Register().Network(), ledger.Tx{
+		Sender: a.key, Time: at, Clock: clock, Item: it.ID, After: it.HeadIDs, Body: body,
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return a.sealOne(ctx, t)
+}
+
+// enrol takes a roster statement from an administrator and spreads it.
+func (a *Agent) enrol(ctx context.Context, raw []byte) error {
+	s, err := ledger.ParseStatement(a.parts.Replica.Register().Network(), raw)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	r, err := a.parts.Replica.Ingest(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, f := range r.Refused {
+		return fmt.Errorf("%w: %w", ErrRefused, f.Err)
+	}
+	for range r.Gaps {
+		return fmt.Errorf("%w: what the statement builds on is not here yet", ErrConflict)
+	}
+	a.sync.rosterChanged(ctx)
+	a.sync.report(nil, r.Statements)
+	a.station.post(ctx, station.Changed{})
+	return nil
+}
+
+// rosterChanged writes to the journal what a new statement means here.
+func (l *syncLoop) rosterChanged(ctx context.Context) {
+	roster := l.parts.Replica.Roster()
+	l.parts.Journal.Event(ctx, journal.RosterChanged, "the roster has changed")
+	l.checkRoster(ctx, roster)
+}
+
+// checkRoster tells whether this gateway may work at its station.
+func (l *syncLoop) checkRoster(ctx context.Context, roster *ledger.Roster) {
+	id := l.cfg.Station.ID
+	where := slog.String(journal.KeyStation, id)
+	if _, ok := roster.Assigned(l.key, id); ok {
+		l.outages.Up(ctx, journal.StationUnassigned, "", "station "+id+" is assigned to this gateway", where)
+	} else {
+		l.outages.Down(ctx, journal.StationUnassigned, "", "the roster does not assign station "+id+" to this gateway", where)
+	}
+	if _, revoked := roster.Revoked(l.key); revoked {
+		l.limiter.Event(ctx, journal.GatewayRevoked, l.key.String(), "this gateway is revoked: what it seals does not count", slog.String(journal.KeyPeer, l.cfg.Name))
+	}
+	var others []string
+	for _, as := range roster.Station(id) {
+		if as.Gateway != l.key {
+			others = append(others, l.nameOf(as.Gateway))
+		}
+	}
+	slices.Sort(others)
+	if len(others) > 0 {
+		l.outages.Down(ctx, journal.StationDoubled, id, "station "+id+" is also assigned to "+strings.Join(others, ", "), where,
+			slog.String(journal.KeyPeer, strings.Join(others, ", ")))
+	} else {
+		l.outages.Up(ctx, journal.StationDoubled, id, "station "+id+" is assigned to one gateway", where)
+	}
+}

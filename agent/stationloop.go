@@ -1,0 +1,353 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"traveler.example/agent/journal"
+	"traveler.example/agent/station"
+	"traveler.example/drivers"
+	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
+)
+
+// stationLoop feeds the station's machine and does what it says. One goroutine
+// runs it; the machine is its alone.
+type stationLoop struct {
+	*Agent
+	machine *station.Machine
+	inbox   chan station.Event
+	seen    seenTag
+	last    lastShown
+	work    sync.WaitGroup // weighings under way
+}
+
+// seenTag is what the last decision about a tag rested on: the open items that
+// had it. An append that follows checks that they still do.
+type seenTag struct {
+	tag   string
+	items []ledger.ItemID
+}
+
+// heartbeat is how often a loop with nothing to do shows that it is alive.
+const heartbeat = 500 * time.Millisecond
+
+func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) error {
+	changed, stop := l.parts.Replica.Changes()
+	defer stop()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	defer l.work.Wait()
+	for {
+		l.beats[0].Store(l.parts.Now().UnixMilli())
+		select {
+		case <-ctx.Done():
+			l.lights(context.WithoutCancel(ctx), station.Signal{Aspect: station.Idle, Quiet: true})
+			return nil
+		case e := <-devices:
+			l.device(ctx, e)
+		case e := <-l.inbox:
+			l.step(ctx, e)
+		case <-changed:
+			l.step(ctx, station.Changed{})
+		case <-beat.C:
+		}
+	}
+}
+
+// post hands an event to the station from another goroutine.
+func (l *stationLoop) post(ctx context.Context, e station.Event) {
+	select {
+	case l.inbox <- e:
+	case <-ctx.Done():
+	}
+}
+
+// device turns a driver's event into the station's.
+func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
+	if l.parts.Scale != nil && e.Reader == l.parts.Scale.Info().Name {
+		l.scale(ctx, e)
+		return
+	}
+	switch e.Kind {
+	case drivers.Arrived:
+		l.step(ctx, station.Arrived{Reader: e.Reader, Tag: e.Tag.ID})
+	case drivers.Present:
+		l.step(ctx, station.Present{Reader: e.Reader, Tag: e.Tag.ID})
+	case drivers.Departed:
+		l.step(ctx, station.Departed{Reader: e.Reader, Tag: e.Tag.ID})
+	case drivers.Up:
+		info := l.infoOf(e.Reader)
+		l.deviceIs(e.Reader, true, info)
+		l.outages.Up(ctx, journal.PortBusy, e.Reader, "the port of "+e.Reader+" is ours again", slog.String(journal.KeyPort, info.Port))
+		l.outages.Up(ctx, journal.ReaderDown, e.Reader, "reader "+e.Reader+" answers again",
+			slog.String(journal.KeyReader, e.Reader), slog.String(journal.KeyPort, info.Port))
+		l.step(ctx, station.ReaderUp{Reader: e.Reader})
+	case drivers.Down:
+		info := l.infoOf(e.Reader)
+		l.deviceIs(e.Reader, false, info)
+		if errors.Is(e.Err, drivers.ErrBusy) {
+			l.outages.Down(ctx, journal.PortBusy, e.Reader, fmt.Sprintf("port %s is held by another program", info.Port),
+				slog.String(journal.KeyPort, info.Port))
+		}
+		l.outages.Down(ctx, journal.ReaderDown, e.Reader, fmt.Sprintf("reader %s does not answer: %v", e.Reader, e.Err),
+			slog.String(journal.KeyReader, e.Reader), slog.String(journal.KeyPort, info.Port), slog.Any(journal.KeyError, e.Err))
+		l.step(ctx, station.ReaderDown{Reader: e.Reader, Why: plain(e.Err)})
+	case drivers.Fault:
+		l.limiter.Event(ctx, journal.ReaderFault, e.Reader, fmt.Sprintf("reader %s: %v", e.Reader, e.Err),
+			slog.String(journal.KeyReader, e.Reader), slog.Any(journal.KeyReason, e.Err))
+	}
+}
+
+// plain is an error in the operator's words.
+func plain(err error) string {
+	switch {
+	case errors.Is(err, drivers.ErrBusy):
+		return "another program uses its port"
+	case errors.Is(err, drivers.ErrUnplugged):
+		return "it was unplugged"
+	case errors.Is(err, drivers.ErrSilent):
+		return "it does not answer"
+	case err == nil:
+		return "it is down"
+	}
+	return err.Error()
+}
+
+func (l *stationLoop) infoOf(reader string) drivers.Info {
+	for _, r := range l.parts.Readers {
+		if i := r.Info(); i.Name == reader {
+			return i
+		}
+	}
+	return drivers.Info{Name: reader}
+}
+
+func (l *stationLoop) scale(ctx context.Context, e drivers.Event) {
+	info := l.parts.Scale.Info()
+	where := []slog.Attr{slog.String(journal.KeyDevice, info.Name), slog.String(journal.KeyPort, info.Port)}
+	switch e.Kind {
+	case drivers.Up:
+		l.deviceIs(info.Name, true, info)
+		l.outages.Up(ctx, journal.ScaleFault, info.Name, "scale "+info.Name+" answers again", where...)
+	case drivers.Down:
+		l.deviceIs(info.Name, false, info)
+		l.outages.Down(ctx, journal.ScaleFault, info.Name, fmt.Sprintf("scale %s does not answer: %v", info.Name, e.Err),
+			append(where, slog.Any(journal.KeyError, e.Err))...)
+	case drivers.Fault:
+		l.limiter.Event(ctx, journal.ScaleRefused, info.Name, fmt.Sprintf("scale %s: %v", info.Name, e.Err),
+			slog.String(journal.KeyDevice, info.Name), slog.Any(journal.KeyReason, e.Err))
+	}
+}
+
+// step lets the machine take one event and does its effects in order; the
+// answers of appends are taken at once, before anything else happens.
+func (l *stationLoop) step(ctx context.Context, e station.Event) {
+	for queue := []station.Event{e}; len(queue) > 0; queue = queue[1:] {
+		var effects []station.Effect
+		now := l.parts.Now()
+		err := l.parts.Replica.Read(func(v *replica.View) error {
+			effects = l.machine.Step(now, &tagView{view: view{a: l.Agent, v: v}, seen: &l.seen}, queue[0])
+			return nil
+		})
+		if err != nil {
+			l.damaged(ctx, err)
+			return
+		}
+		for _, effect := range effects {
+			if answer := l.perform(ctx, effect); answer != nil {
+				queue = append(queue, answer)
+			}
+		}
+	}
+}
+
+func (l *stationLoop) perform(ctx context.Context, e station.Effect) station.Event {
+	switch e := e.(type) {
+	case station.Append:
+		return l.append(ctx, e)
+	case station.Show:
+		l.show(ctx, e.Signal)
+	case station.Weigh:
+		l.weigh(ctx, e.Serial)
+	case station.Log:
+		l.parts.Journal.Event(ctx, e.ID, e.Words, attrs(e.Fields)...)
+	}
+	return nil
+}
+
+// append makes proposals durable in one block of this gateway's chain.
+func (l *stationLoop) append(ctx context.Context, e station.Append) station.Event {
+	txs, err := l.transactions(e.Proposals)
+	if err == nil {
+		_, err = l.seal(ctx, replica.Batch{Txs: txs, Guard: l.guard(e.Tag)})
+	}
+	answer := station.Sealed{Serial: e.Serial, Outcome: station.Durable}
+	switch {
+	case err == nil:
+		l.outages.Up(ctx, journal.AppendFailed, "", "blocks are durable again")
+	case errors.Is(err, replica.ErrStale):
+		answer.Outcome, answer.Detail = station.Stale, "other stations keep changing this item: scan it again"
+	case err != nil:
+		answer.Outcome, answer.Detail = station.Failed, storageWords(err)
+		l.damaged(ctx, err)
+		if !errors.Is(err, replica.ErrFull) && ctx.Err() == nil {
+			l.outages.Down(ctx, journal.AppendFailed, "", "a scan could not be recorded: "+err.Error(), slog.Any(journal.KeyError, err))
+		}
+	}
+	return answer
+}
+
+// storageWords says to the operator why nothing was recorded.
+func storageWords(err error) string {
+	switch {
+	case errors.Is(err, replica.ErrFull):
+		return "the disk is full; call maintenance"
+	case errors.Is(err, replica.ErrReadBack):
+		return "the store is being read back after a failed write; scan again in a moment"
+	case errors.Is(err, replica.ErrDamaged):
+		return "the store is damaged; call maintenance"
+	}
+	return err.Error()
+}
+
+func (l *stationLoop) damaged(ctx context.Context, err error) {
+	if errors.Is(err, replica.ErrDamaged) {
+		l.limiter.Event(ctx, journal.ReplicaDamaged, "", fmt.Sprintf("the replica is damaged: %v", err), slog.Any(journal.KeyError, err))
+	}
+}
+
+func (l *stationLoop) transactions(ps []ledger.Proposal) ([]ledger.Tx, error) {
+	net := l.parts.Replica.Register().Network()
+	var txs []ledger.Tx
+	var previous ledger.TxID
+	for _, p := range ps {
+		at, clock := l.parts.Replica.Stamp()
+		t, err := ledger.NewTx(net, p.Tx(l.key, at, clock, previous))
+		if err != nil {
+			return nil, err
+		}
+		txs, previous = append(txs, t), t.ID()
+	}
+	return txs, nil
+}
+
+// guard holds an append to what its decision rested on: the tag still belongs to
+// the same open items.
+func (l *stationLoop) guard(tag string) func(*replica.View) error {
+	seen := l.seen
+	return func(v *replica.View) error {
+		if seen.tag != tag {
+			return nil
+		}
+		open, _, err := v.Tag(tag)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(idsOf(open), seen.items) {
+			return replica.ErrStale
+		}
+		return nil
+	}
+}
+
+func idsOf(items []ledger.Item) []ledger.ItemID {
+	ids := make([]ledger.ItemID, len(items))
+	for i, it := range items {
+		ids[i] = it.ID
+	}
+	return ids
+}
+
+// tagView remembers which open items the last tag asked for had.
+type tagView struct {
+	view
+	seen *seenTag
+}
+
+// Scan implements station.View.
+func (w *tagView) Scan(tag string) (ledger.Scan, error) {
+	scan, err := w.view.Scan(tag)
+	if err == nil {
+		items := make([]ledger.ItemID, len(scan.Open))
+		for i, s := range scan.Open {
+			items[i] = s.Item.ID
+		}
+		*w.seen = seenTag{tag: tag, items: items}
+	}
+	return scan, err
+}
+
+// weigh asks the scale without holding up the station.
+func (l *stationLoop) weigh(ctx context.Context, serial int) {
+	l.work.Go(func() {
+		answer := station.Weighed{Serial: serial}
+		wctx, cancel := context.WithTimeout(ctx, max(l.cfg.Weighs.Deadline, time.Second))
+		defer cancel()
+		w, err := l.parts.Scale.Weigh(wctx)
+		switch {
+		case err != nil:
+			answer.Problem = weighingWords(err)
+			l.limiter.Event(ctx, journal.ScaleRefused, "weigh", "the scale gave no usable weight: "+err.Error(),
+				slog.String(journal.KeyDevice, l.cfg.Weighs.Name), slog.Any(journal.KeyReason, err))
+		case int64(w) < l.cfg.Weighs.EmptyBelow:
+			answer.Problem = fmt.Sprintf("the pan is empty: %s", w)
+		case l.cfg.Weighs.Capacity > 0 && int64(w) > l.cfg.Weighs.Capacity:
+			answer.Problem = fmt.Sprintf("%s is more than the scale can weigh", w)
+		}
+		answer.Milligrams = int64(w)
+		l.post(ctx, answer)
+	})
+}
+
+func weighingWords(err error) string {
+	switch {
+	case errors.Is(err, drivers.ErrUnstable), errors.Is(err, context.DeadlineExceeded):
+		return "the weight is not stable: let the scale come to rest and scan again"
+	case errors.Is(err, drivers.ErrDown), errors.Is(err, drivers.ErrSilent):
+		return "the scale does not answer: check its cable and scan again"
+	case errors.Is(err, drivers.ErrOverload):
+		return "the scale is overloaded"
+	}
+	return err.Error()
+}
+
+// lastShown is what the terminal shows, for the control socket.
+type lastShown struct {
+	text  string
+	shift []string
+}
+
+var aspects = [...]drivers.Aspect{
+	station.Idle: drivers.AspectIdle, station.Green: drivers.AspectGreen, station.Amber: drivers.AspectAmber,
+	station.Red: drivers.AspectRed, station.Fault: drivers.AspectFault,
+}
+
+func (l *stationLoop) show(ctx context.Context, s station.Signal) {
+	if !s.Quiet {
+		l.mu.Lock()
+		l.last.text, l.last.shift = s.Text, nil
+		for _, b := range l.machine.Shift() {
+			l.last.shift = append(l.last.shift, b.Name)
+		}
+		l.mu.Unlock()
+	}
+	l.lights(ctx, s)
+}
+
+func (l *stationLoop) lights(ctx context.Context, s station.Signal) {
+	for _, light := range l.parts.Lights {
+		err := light.Show(ctx, drivers.Signal{Aspect: aspects[s.Aspect], Text: s.Text})
+		if err != nil {
+			l.outages.Down(ctx, journal.LightFault, light.Name, fmt.Sprintf("light %s cannot be driven: %v", light.Name, err),
+				slog.String(journal.KeyDevice, light.Name), slog.Any(journal.KeyError, err))
+		} else {
+			l.outages.Up(ctx, journal.LightFault, light.Name, "light "+light.Name+" can be driven again", slog.String(journal.KeyDevice, light.Name))
+		}
+	}
+}

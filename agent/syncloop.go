@@ -1,0 +1,499 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"traveler.example/agent/journal"
+	"traveler.example/agent/mqtt"
+	"traveler.example/agent/peer"
+	"traveler.example/agent/station"
+	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
+)
+
+// syncLoop feeds the peer's machine and does what it says. One goroutine runs
+// it; the machine is its alone.
+type syncLoop struct {
+	*Agent
+	machine *peer.Machine
+	topics  peer.Topics
+	timer   *time.Timer
+
+	sealedMu sync.Mutex
+	sealed   []ledger.Ref  // own blocks not told to the machine yet
+	wake     chan struct{} // something was sealed
+	enrolled []ledger.Hash // statements handed in at the control socket
+}
+
+// drain bounds how many messages are taken before their objects are made
+// durable together.
+const drain = 64
+
+func (l *syncLoop) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	bus := l.connect(ctx)
+	defer bus.close()
+	l.timer = time.NewTimer(0)
+	defer l.timer.Stop()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		l.beats[1].Store(l.parts.Now().UnixMilli())
+		select {
+		case <-ctx.Done():
+			l.farewell(context.WithoutCancel(ctx), bus)
+			return nil
+		case m, ok := <-bus.messages:
+			if !ok {
+				bus.messages = nil
+				continue
+			}
+			l.receive(ctx, m, bus.messages)
+		case s := <-l.parts.BusStates:
+			l.state(ctx, s)
+		case <-l.wake:
+			l.tell(ctx)
+		case <-l.timer.C:
+			l.step(ctx, peer.Tick{})
+		case <-beat.C:
+		}
+	}
+}
+
+// connection is the bus while the loop runs.
+type connection struct {
+	messages <-chan mqtt.Message
+	end      context.CancelFunc
+	ended    chan struct{}
+}
+
+// connect runs the bus under a context of its own, so that a last status can be
+// published after the gateway was told to stop.
+func (l *syncLoop) connect(ctx context.Context) *connection {
+	c := &connection{end: func() {}, ended: make(chan struct{})}
+	if l.parts.Bus == nil {
+		close(c.ended)
+		return c
+	}
+	var busCtx context.Context
+	busCtx, c.end = context.WithCancel(context.WithoutCancel(ctx))
+	c.messages = l.parts.Bus.Messages()
+	go func() {
+		defer close(c.ended)
+		if err := l.parts.Bus.Run(busCtx); err != nil {
+			l.parts.Journal.Event(ctx, journal.BrokerRefused, "the bus ended: "+err.Error(), slog.Any(journal.KeyError, err))
+		}
+	}()
+	return c
+}
+
+// close ends the bus and throws away what it still delivers.
+func (c *connection) close() {
+	c.end()
+	for c.messages != nil {
+		if _, ok := <-c.messages; !ok {
+			break
+		}
+	}
+	<-c.ended
+}
+
+// farewell publishes the last status, bounded in time: an orderly stop is not a
+// lost gateway.
+func (l *syncLoop) farewell(ctx context.Context, bus *connection) {
+	if l.broker.Load() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	l.step(ctx, peer.Stopping{})
+}
+
+func (l *syncLoop) state(ctx context.Context, s mqtt.State) {
+	if s.Connected {
+		l.broker.Store(&s.Broker)
+		l.outages.Up(ctx, journal.BrokerLost, "", "connected to broker "+s.Broker, slog.String(journal.KeyBroker, s.Broker))
+		l.step(ctx, peer.Connected{})
+		return
+	}
+	l.broker.Store(nil)
+	why := "none answers"
+	if s.Err != nil {
+		why = s.Err.Error()
+	}
+	l.outages.Down(ctx, journal.BrokerLost, "", "no broker is connected: work goes on, blocks wait here ("+why+")", slog.String(journal.KeyError, why))
+	l.step(ctx, peer.Disconnected{})
+}
+
+// receive takes a message and those that wait behind it; what they ingest is
+// made durable together.
+func (l *syncLoop) receive(ctx context.Context, m mqtt.Message, more <-chan mqtt.Message) {
+	var batch peer.Ingest
+	for n := 0; ; n++ {
+		l.note(m, l.parts.Now())
+		for _, e := range l.decide(ctx, peer.Message{Topic: m.Topic, Payload: m.Payload, Retained: m.Retained}) {
+			if in, ok := e.(peer.Ingest); ok {
+				batch.Statements = append(batch.Statements, in.Statements...)
+				batch.Blocks = append(batch.Blocks, in.Blocks...)
+				batch.Frontiers = append(batch.Frontiers, in.Frontiers...)
+				batch.Evidence = append(batch.Evidence, in.Evidence...)
+				continue
+			}
+			l.perform(ctx, e)
+		}
+		if n == drain || ctx.Err() != nil {
+			break
+		}
+		select {
+		case next, ok := <-more:
+			if ok {
+				m = next
+				continue
+			}
+		default:
+		}
+		break
+	}
+	l.perform(ctx, batch)
+}
+
+// tell reports to the machine what was sealed since it was last told.
+func (l *syncLoop) tell(ctx context.Context) {
+	l.sealedMu.Lock()
+	sealed, enrolled := l.sealed, l.enrolled
+	l.sealed, l.enrolled = nil, nil
+	l.sealedMu.Unlock()
+	if len(sealed)+len(enrolled) > 0 {
+		l.step(ctx, peer.Committed{Sealed: sealed, Statements: enrolled})
+	}
+}
+
+// report notes what was made durable here, for the machine to publish. It never
+// blocks: a light does not wait for the network.
+func (l *syncLoop) report(blocks []ledger.Ref, statements []ledger.Hash) {
+	l.sealedMu.Lock()
+	for _, b := range blocks {
+		if !slices.Contains(l.sealed, b) {
+			l.sealed = append(l.sealed, b)
+		}
+	}
+	l.enrolled = append(l.enrolled, statements...)
+	l.sealedMu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// seal appends to the own chain: the only way to it.
+func (a *Agent) seal(ctx context.Context, b replica.Batch) (ledger.Block, error) {
+	block, err := a.parts.Replica.Append(ctx, b)
+	if err == nil {
+		a.sync.report([]ledger.Ref{block.Ref()}, nil)
+	}
+	return block, err
+}
+
+func (l *syncLoop) step(ctx context.Context, e peer.Event) {
+	for _, effect := range l.decide(ctx, e) {
+		l.perform(ctx, effect)
+	}
+}
+
+// decide lets the machine take one event on a snapshot of the replica.
+func (l *syncLoop) decide(ctx context.Context, e peer.Event) []peer.Effect {
+	var effects []peer.Effect
+	err := l.parts.Replica.Read(func(v *replica.View) error {
+		w, err := l.view(v)
+		if err == nil {
+			effects = l.machine.Step(l.parts.Now(), w, e)
+			l.lag.Store(int64(l.machine.Lag(w)))
+		}
+		return err
+	})
+	if err != nil {
+		l.station.damaged(ctx, err)
+	}
+	return effects
+}
+
+func (l *syncLoop) perform(ctx context.Context, e peer.Effect) {
+	switch e := e.(type) {
+	case peer.Publish:
+		l.publish(ctx, e.Topic, e.Retained, e.Payload)
+	case peer.Ingest:
+		l.ingest(ctx, e)
+	case peer.SignFrontier:
+		l.signFrontier(ctx, e)
+	case peer.SetTimer:
+		l.timer.Reset(e.At.Sub(l.parts.Now()))
+	case peer.Log:
+		l.logged(ctx, e)
+	case peer.Ready:
+		close(l.opened) // Ready comes once
+		l.station.post(ctx, station.Opened{})
+	}
+}
+
+// publish sends what is durable. What fails is repaired by a later message.
+func (l *syncLoop) publish(ctx context.Context, topic string, retained bool, payload []byte) {
+	if l.parts.Bus == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishLimit)
+	defer cancel()
+	err := l.parts.Bus.Publish(ctx, topic, retained, payload)
+	if err != nil && !errors.Is(err, mqtt.ErrOffline) {
+		l.parts.Journal.Logger().DebugContext(ctx, "message not published", slog.String("topic", topic), slog.Any(journal.KeyError, err))
+	}
+}
+
+// publishLimit bounds how long a broker that does not acknowledge holds the loop.
+const publishLimit = 2 * time.Second
+
+func (l *syncLoop) signFrontier(ctx context.Context, e peer.SignFrontier) {
+	at, _ := l.parts.Replica.Stamp()
+	f, err := ledger.SignFrontier(l.parts.Replica.Register().Network(), l.parts.Signer, at, e.Heads)
+	if err != nil {
+		l.parts.Journal.Logger().ErrorContext(ctx, "frontier not signed", slog.Any(journal.KeyError, err))
+		return
+	}
+	if _, err := l.parts.Replica.Ingest(ctx, f); err != nil {
+		l.station.damaged(ctx, err)
+		return
+	}
+	l.publish(ctx, e.Topic, e.Retained, f.Raw())
+}
+
+func (l *syncLoop) logged(ctx context.Context, e peer.Log) {
+	fields := []slog.Attr{slog.String(journal.KeyReason, e.Detail)}
+	if !e.Peer.IsZero() {
+		fields = append(fields, slog.String(journal.KeyPeer, l.nameOf(e.Peer)))
+	}
+	if e.LeftOut > 0 {
+		fields = append(fields, slog.Uint64(journal.KeyLeftOut, e.LeftOut))
+	}
+	if e.Lag > 0 {
+		fields = append(fields, slog.Uint64(journal.KeyLag, e.Lag))
+	}
+	words := e.Cause
+	if e.Detail != "" && e.Detail != e.Cause {
+		words += ": " + e.Detail
+	}
+	switch d, _ := journal.Lookup(e.Event); {
+	case d.EndedBy != "":
+		l.outages.Down(ctx, e.Event, "", words, fields...)
+	case beginning(e.Event) != "":
+		l.outages.Up(ctx, beginning(e.Event), "", words, fields...)
+	default:
+		l.parts.Journal.Event(ctx, e.Event, words, fields...)
+	}
+}
+
+// beginning is the event whose end the given one tells.
+func beginning(end journal.ID) journal.ID {
+	for _, d := range journal.Events() {
+		if d.EndedBy == end {
+			return d.ID
+		}
+	}
+	return ""
+}
+
+// ingest makes foreign objects durable and tells the machine and the journal
+// what came of it.
+func (l *syncLoop) ingest(ctx context.Context, in peer.Ingest) {
+	objects := make([]replica.Object, 0, len(in.Statements)+len(in.Blocks)+len(in.Frontiers)+len(in.Evidence))
+	for _, s := range in.Statements {
+		objects = append(objects, s)
+	}
+	for _, b := range in.Blocks {
+		objects = append(objects, b)
+	}
+	for _, f := range in.Frontiers {
+		objects = append(objects, f)
+	}
+	for _, e := range in.Evidence {
+		objects = append(objects, e)
+	}
+	if len(objects) == 0 {
+		return
+	}
+	r, err := l.parts.Replica.Ingest(ctx, objects...)
+	if err != nil {
+		l.station.damaged(ctx, err)
+		if !errors.Is(err, replica.ErrFull) {
+			l.parts.Journal.Logger().DebugContext(ctx, "objects of peers not stored", slog.Any(journal.KeyError, err))
+		}
+		return
+	}
+	l.announce(ctx, r)
+	committed, err := l.committed(r)
+	if err != nil {
+		l.station.damaged(ctx, err)
+	}
+	l.step(ctx, committed)
+	if r.OwnBranch && l.isOpen() {
+		l.join(ctx)
+	}
+}
+
+// join seals a block that names the other branch of the own chain.
+func (l *syncLoop) join(ctx context.Context) {
+	block, joined, err := l.parts.Replica.JoinBranches(ctx)
+	if err != nil || !joined {
+		return // with the next append
+	}
+	l.report([]ledger.Ref{block.Ref()}, nil)
+	l.parts.Journal.Event(ctx, journal.ChainBranchJoined, "two versions of this gateway's own chain were joined; nothing was lost",
+		slog.String(journal.KeyBlock, block.Ref().String()))
+}
+
+// committed puts a result into the machine's words.
+func (l *syncLoop) committed(r replica.Result) (peer.Committed, error) {
+	c := peer.Committed{Blocks: r.Blocks, Statements: r.Statements}
+	for _, g := range r.Gaps {
+		c.Gaps = append(c.Gaps, peer.Gap{Of: g.Of, Want: g.Want, Statement: g.Statement})
+	}
+	for _, f := range r.Refused {
+		c.Refused = append(c.Refused, peer.Refusal{Of: ledger.Ref{Author: f.Author, Hash: f.Hash}, Err: f.Err})
+	}
+	err := l.parts.Replica.Read(func(v *replica.View) error {
+		for _, author := range r.Evidence {
+			e, ok, err := v.EvidenceObject(author)
+			if err != nil || !ok {
+				return err
+			}
+			a, b, err := e.Verify(l.parts.Replica.Register().Network(), l.publicKey)
+			if err != nil {
+				return err
+			}
+			c.Evidence = append(c.Evidence, peer.Fork{A: a, B: b})
+		}
+		return nil
+	})
+	return c, err
+}
+
+func (a *Agent) publicKey(id ledger.KeyID) (ledger.PublicKey, bool) {
+	i, ok := a.parts.Replica.Roster().Identity(id)
+	return i.Key, ok
+}
+
+// nameOf is the roster's name of a key, or its short id.
+func (a *Agent) nameOf(id ledger.KeyID) string {
+	if i, ok := a.parts.Replica.Roster().Identity(id); ok {
+		return i.Name
+	}
+	return id.Short()
+}
+
+// announce writes to the journal what maintenance wants to know of a result.
+func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
+	for _, author := range r.Evidence {
+		l.parts.Journal.Event(ctx, journal.EvidenceFound, "two versions of the chain of "+l.nameOf(author)+" exist",
+			slog.String(journal.KeyPeer, l.nameOf(author)))
+	}
+	if len(r.Statements) > 0 {
+		l.rosterChanged(ctx)
+	}
+	for _, own := range r.Blocks {
+		if own.Author == l.key {
+			l.limiter.Event(ctx, journal.ChainRestored, "own", "own blocks that were lost here came back from peers", slog.String(journal.KeyBlock, own.String()))
+		}
+	}
+	l.conflicts(ctx, r.Changed)
+}
+
+// conflicts tells when an item comes into conflict and when it is ruled on.
+func (l *syncLoop) conflicts(ctx context.Context, changed []ledger.ItemID) {
+	for _, id := range changed {
+		var it ledger.Item
+		err := l.parts.Replica.Read(func(v *replica.View) (err error) {
+			it, _, err = v.Item(id)
+			return err
+		})
+		if err != nil {
+			return
+		}
+		if it.InConflict() {
+			l.outages.Down(ctx, journal.ItemConflict, id.String(), it.Label+" has more than one history: quality rules", slog.String(journal.KeyItem, it.Label))
+		} else {
+			l.outages.Up(ctx, journal.ItemConflict, id.String(), it.Label+" has one history again", slog.String(journal.KeyItem, it.Label))
+		}
+	}
+}
+
+// view is what the peer's machine may see.
+func (l *syncLoop) view(v *replica.View) (peer.View, error) {
+	roster := v.Roster()
+	register := l.parts.Replica.Register()
+	w := peer.View{Roster: register.Heads(), Witnesses: roster.Witnesses(), Store: store{v, register}}
+	if len(w.Roster) > ledger.MaxRosterHeads {
+		w.Roster = w.Roster[:ledger.MaxRosterHeads]
+	}
+	for _, i := range roster.Identities() {
+		if i.Roles&ledger.RoleGateway == 0 {
+			continue
+		}
+		if i.Revoked {
+			w.Last = append(w.Last, i.ID)
+		} else {
+			w.Gateways = append(w.Gateways, i.ID)
+		}
+	}
+	var err error
+	if w.Heads, err = v.Heads(); err != nil {
+		return w, err
+	}
+	branches, err := v.Evidence()
+	for _, b := range branches {
+		w.Evidence = append(w.Evidence, b.Author)
+	}
+	w.Last = append(w.Last, w.Evidence...)
+	for _, keys := range [][]ledger.KeyID{w.Gateways, w.Last, w.Evidence} {
+		slices.SortFunc(keys, func(a, b ledger.KeyID) int { return slices.Compare(a[:], b[:]) })
+	}
+	w.Last = slices.Compact(w.Last)
+	return w, err
+}
+
+// store answers the peer's machine; what is damaged is not held.
+type store struct {
+	v        *replica.View
+	register *ledger.Register
+}
+
+func (s store) Has(h ledger.Hash) bool {
+	_, ok, err := s.v.Mark(h)
+	return ok && err == nil
+}
+
+func (s store) Block(h ledger.Hash) (ledger.Block, bool) {
+	b, ok, err := s.v.Block(h)
+	return b, ok && err == nil
+}
+
+func (s store) Blocks(author ledger.KeyID, from, to uint64) iter.Seq[ledger.Block] {
+	return func(yield func(ledger.Block) bool) {
+		for b, err := range s.v.Chain(author, from) {
+			if err != nil || b.Header().Height > to || !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+func (s store) Statement(h ledger.Hash) (ledger.Statement, bool) { return s.register.Statement(h) }
+
+func (s store) Evidence(author ledger.KeyID) (ledger.Evidence, bool) {
+	e, ok, err := s.v.EvidenceObject(author)
+	return e, ok && err == nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"traveler.example/agent"
+)
+
+var update = flag.Bool("update", false, "write the expected outputs of the pages anew")
+
+// instant is what the clock shows in pages that ask the sample gateway.
+var instant = time.Date(2026, 11, 22, 14, 30, 0, 0, time.UTC)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"traveler": travelerOfPages})
+}
+
+// travelerOfPages is traveler, which knows one more gateway: behind the sockets
+// whose name begins with "sample" is the gateway of sample_test.go.
+func travelerOfPages() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := newApp(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+	dial := a.dial
+	a.dial = func(socket string) (agent.Desk, error) {
+		if strings.HasPrefix(socket, "sample") {
+			a.now = func() time.Time { return instant }
+			return newSample(socket)
+		}
+		return dial(socket)
+	}
+	code := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// TestPages runs the pages of testdata: what a person types, and what comes.
+func TestPages(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TZ", "Europe/Berlin") // times are shown in the local zone
+			e.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "travelerd": travelerd, "eventually": eventually,
+		},
+	})
+}
+
+// exits runs a command that is to end with a code: exits 3 traveler item show x.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// patience bounds the wait for what must come.
+const patience = 60 * time.Second
+
+// eventually repeats a command until its output has all of some words, which
+// stand before --: eventually Confirmed -- traveler item show x.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	var words []string
+	for len(args) > 0 && args[0] != "--" {
+		words, args = append(words, args[0]), args[1:]
+	}
+	if neg || len(words) == 0 || len(args) < 2 {
+		ts.Fatalf("usage: eventually WORD… -- COMMAND ARG…")
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:]...)
+		out, missing := ts.ReadFile("stdout"), ""
+		for _, w := range words {
+			if !strings.Contains(out, w) {
+				missing = w
+			}
+		}
+		if err == nil && missing == "" {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("after %s still no %q (%v)", patience, missing, err)
+		}
+	}
+}
+
+// buildDaemon builds travelerd once, where a page needs it.
+var buildDaemon = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "travelerd")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "travelerd")
+	out, err := exec.Command("go", "build", "-o", path, "traveler.example/cmd/travelerd").CombinedOutput()
+	if err != nil {
+		return "", errors.New(string(out))
+	}
+	return path, nil
+})
+
+// travelerd starts a gateway, which ends with the page: travelerd DIR. "travelerd
+// stop DIR" ends it in order.
+func travelerd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: travelerd [stop] DIR")
+	}
+	dir := ts.MkAbs(args[len(args)-1])
+	if args[0] == "stop" {
+		d, ok := daemons.Load(dir)
+		if !ok {
+			ts.Fatalf("no gateway runs in %s", dir)
+		}
+		ts.Check(d.(*daemon).stop())
+		return
+	}
+	path, err := buildDaemon()
+	ts.Check(err)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	ts.Check(err)
+	cmd := exec.Command(path, "--profile", filepath.Join(dir, agent.ProfileName))
+	cmd.Stdout, cmd.Stderr = log, log
+	ts.Check(cmd.Start())
+	ts.Check(log.Close())
+	d := &daemon{cmd: cmd}
+	ts.Defer(func() { _ = d.stop() })
+	daemons.Store(dir, d)
+}
+
+// daemons are the gateways that run, by directory.
+var daemons sync.Map
+
+// daemon is a travelerd that runs.
+type daemon struct {
+	cmd  *exec.Cmd
+	once sync.Once
+	err  error
+}
+
+func (d *daemon) stop() error {
+	d.once.Do(func() {
+		_ = d.cmd.Process.Signal(syscall.SIGTERM)
+		d.err = d.cmd.Wait()
+	})
+	return d.err
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"traveler.example/agent"
+	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
+)
+
+// TestDurableBeforeVisible runs a gateway under strace and holds every light that
+// claims a record to the promise: between the read of the tag's last byte and
+// the write of the light, the bytes of its block were flushed, successfully, in
+// the file of the replica where they lie.
+//
+// The same gateway with sync writes off must fail the same check.
+func TestDurableBeforeVisible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the daemon under strace: left out with -short")
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed: apt-get install strace")
+	}
+	t.Run("synced", func(t *testing.T) {
+		t.Parallel()
+		if err := traceScans(t, strace, ""); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("unsynced", func(t *testing.T) {
+		t.Parallel()
+		err := traceScans(t, strace, "[ledger]\nunsafe_no_sync = true\n")
+		if !errors.Is(err, errNotFlushed) {
+			t.Errorf("without sync writes the check says %v, want %v", err, errNotFlushed)
+		}
+	})
+}
+
+var errNotFlushed = errors.New("light shown before its block was flushed")
+
+// traceScans takes four items in under strace and checks their lights.
+func traceScans(t *testing.T, strace, more string) error {
+	p := newPlant(t)
+	g := p.gateway("g-intake", "INTAKE-1", "intake", "[intake]\norder = \"PO-1\"\n"+noBroker+more)
+	g.plug()
+	trace := filepath.Join(t.TempDir(), "trace")
+	g.start(strace, "-f", "-y", "-ttt", "-s", "400", "-o", trace, "-e", "signal=none",
+		"-e", "trace=read,write,openat,mmap,munmap,mremap,msync,fdatasync,fsync")
+	g.order(twoSteps("PO-1", "DRILL-1"))
+	tags := []string{"04A1B2C3D4E581", "04A1B2C3D4E582", "04A1B2C3D4E583", "DEADBEEF"}
+	for _, tag := range tags {
+		g.scan(tag, "TAKEN IN")
+	}
+	g.kill()
+	text, err := os.ReadFile(trace)
+	ok(t, err)
+	calls := parseTrace(t, string(text))
+	blocks := blocksByTag(t, p, g)
+	for _, tag := range tags {
+		if err := checkLight(calls, g, tag, blocks[tag]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blocksByTag reads the replica back: the raw bytes of the block that took each
+// tag in.
+func blocksByTag(t *testing.T, p *plant, g *gateway) map[string][]byte {
+	t.Helper()
+	r, err := replica.Open(filepath.Join(g.dir, agent.DataName), replica.Options{Genesis: p.Genesis, ReadOnly: true, TempDir: t.TempDir()})
+	ok(t, err)
+	defer r.Close() //nolint:errcheck // a private copy
+	out := map[string][]byte{}
+	ok(t, r.Read(func(v *replica.View) error {
+		authors, err := v.Authors()
+		if err != nil {
+			return err
+		}
+		for _, a := range authors {
+			for b, err := range v.Chain(a, 1) {
+				if err != nil {
+					return err
+				}
+				for _, tx := range b.Txs() {
+					if in, is := tx.Body.(ledger.Intake); is {
+						out[in.Tags[0]] = b.Raw()
+					}
+				}
+			}
+		}
+		return nil
+	}))
+	return out
+}
+
+// call is one system call that ended well.
+type call struct {
+	name  string
+	path  string // of its descriptor
+	text  string
+	addr  uint64
+	size  uint64
+	off   uint64
+	start uint64 // result of mmap
+}
+
+var (
+	callLine   = regexp.MustCompile(`^(\d+) +[\d.]+ (\w+)\((.*)\) += (\S+)`)
+	unfinished = regexp.MustCompile(`^(\d+) +([\d.]+) (\w+\(.*) <unfinished \.\.\.>$`)
+	resumed    = regexp.MustCompile(`^(\d+) +[\d.]+ <\.\.\. \w+ resumed>(.*)$`)
+	descriptor = regexp.MustCompile(`^\d+<([^>]*)>`)
+)
+
+// parseTrace reads strace's output, joining calls that another thread
+// interrupted; a call stands where it ended.
+func parseTrace(t *testing.T, text string) []call {
+	t.Helper()
+	begun := map[string]string{}
+	var calls []call
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := unfinished.FindStringSubmatch(line); m != nil {
+			begun[m[1]] = m[1] + " " + m[2] + " " + m[3]
+			continue
+		}
+		if m := resumed.FindStringSubmatch(line); m != nil {
+			line = begun[m[1]] + m[2]
+		}
+		m := callLine.FindStringSubmatch(line)
+		if m == nil || strings.HasPrefix(m[4], "-") || m[4] == "?" {
+			continue
+		}
+		calls = append(calls, parseCall(m[2], m[3], m[4]))
+	}
+	if len(calls) == 0 {
+		t.Fatal("strace wrote nothing that can be read")
+	}
+	return calls
+}
+
+func parseCall(name, args, result string) call {
+	c := call{name: name, text: args}
+	parts := strings.Split(args, ", ")
+	hex := func(i int) uint64 {
+		if i >= len(parts) {
+			return 0
+		}
+		n, _ := strconv.ParseUint(parts[i], 0, 64)
+		return n
+	}
+	switch name {
+	case "mmap":
+		c.size, c.off = hex(1), hex(5)
+		c.start, _ = strconv.ParseUint(strings.Fields(result)[0], 0, 64)
+		if len(parts) > 4 {
+			if m := descriptor.FindStringSubmatch(parts[4]); m != nil {
+				c.path = m[1]
+			}
+		}
+	case "msync", "munmap":
+		c.addr, c.size = hex(0), hex(1)
+	default:
+		if m := descriptor.FindStringSubmatch(args); m != nil {
+			c.path = m[1]
+		}
+	}
+	return c
+}
+
+// checkLight looks for the light of a tag, the read of the tag before it, and a
+// flush of the block's bytes between the two.
+func checkLight(calls []call, g *gateway, tag string, block []byte) error {
+	if len(block) == 0 {
+		return fmt.Errorf("no block took tag %s in", tag)
+	}
+	light := -1
+	for i, c := range calls {
+		if c.name == "write" && strings.HasSuffix(c.path, "/lamp") && strings.Contains(c.text, "TAKEN IN") && strings.Contains(c.text, tag) {
+			light = i
+			break
+		}
+	}
+	if light < 0 {
+		return fmt.Errorf("no light of tag %s in the trace", tag)
+	}
+	read := -1
+	for i := 0; i < light; i++ {
+		if calls[i].name == "read" && strings.Contains(calls[i].path, "/pts/") && carries(calls[i].text, tag) {
+			read = i
+			break
+		}
+	}
+	if read < 0 {
+		return fmt.Errorf("no read of tag %s before its light", tag)
+	}
+	places, err := find(filepath.Join(g.dir, agent.DataName), block)
+	if err != nil {
+		return err
+	}
+	for _, place := range places {
+		if flushed(calls, read, light, place) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: tag %s, its %d bytes lie at %v", errNotFlushed, tag, len(block), places)
+}
+
+// carries reports whether the bytes that a read returned, as strace quotes them,
+// contain the tag's id.
+func carries(text, tag string) bool {
+	open, end := strings.IndexByte(text, '"'), strings.LastIndexByte(text, '"')
+	if open < 0 || end <= open {
+		return false
+	}
+	raw := unquote(text[open+1 : end])
+	want := make([]byte, len(tag)/2)
+	for i := range want {
+		n, _ := strconv.ParseUint(tag[2*i:2*i+2], 16, 8)
+		want[i] = byte(n)
+	}
+	// The driver reads in pieces: the id's last bytes are what counts.
+	return bytes.Contains(raw, want) || bytes.HasPrefix(raw, want[len(want)-1:]) && len(raw) <= 3
+}
+
+// unquote undoes strace's quoting: octal and the usual escapes.
+func unquote(s string) []byte {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			out = append(out, s[i])
+			continue
+		}
+		i++
+		if at := strings.IndexByte("abfnrtv\\\"", s[i]); at >= 0 {
+			out = append(out, "\a\b\f\n\r\t\v\\\""[at])
+			continue
+		}
+		n, digits := 0, 0
+		for digits < 3 && i < len(s) && s[i] >= '0' && s[i] <= '7' {
+			n, i, digits = n*8+int(s[i]-'0'), i+1, digits+1
+		}
+		i--
+		out = append(out, byte(n))
+	}
+	return out
+}
+
+// place is where bytes lie in a file.
+type place struct {
+	path string
+	off  uint64
+}
+
+// find returns every place in the files of a directory where data lies.
+func find(dir string, data []byte) ([]place, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []place
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			return nil, err
+		}
+		if at := bytes.Index(text, data); at >= 0 {
+			out = append(out, place{path: filepath.Join(dir, f.Name()), off: uint64(at)})
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("the block's %d bytes are in no file of %s", len(data), dir)
+	}
+	return out, nil
+}
+
+// flushed reports whether a successful msync or fdatasync between two calls
+// covers a place.
+func flushed(calls []call, from, to int, p place) bool {
+	var maps []call // of the place's file
+	for i, c := range calls[:to] {
+		switch {
+		case c.name == "mmap" && c.path == p.path:
+			maps = append(maps, c)
+		case i <= from:
+		case (c.name == "fdatasync" || c.name == "fsync") && c.path == p.path:
+			return true
+		case c.name == "msync":
+			for _, m := range maps {
+				at := m.start + p.off - m.off
+				if c.addr <= at && at < c.addr+c.size && c.addr >= m.start && c.addr < m.start+m.size {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

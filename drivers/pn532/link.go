@@ -1,0 +1,244 @@
+package pn532
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"traveler.example/drivers"
+)
+
+const (
+	// writeLimit bounds one write: no frame takes longer on the slowest line
+	// that is worth using, so a write that does is stuck.
+	writeLimit = 400 * time.Millisecond
+	// nackLimit is how often one response is asked for again.
+	nackLimit = 3
+	// quiet is how long a line has to be silent to count as drained.
+	quiet = 20 * time.Millisecond
+	// drainLimit bounds draining when a device never stops talking.
+	drainLimit = 150 * time.Millisecond
+)
+
+// ackWaits are the times to wait for the ACK of a command before it is sent
+// again. UM0701-02 (6.2.2) demands 15 ms at first; the later ones are for
+// adapters that hold bytes back (FTDI: 16 ms) and for a busy host.
+var ackWaits = [...]time.Duration{15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 120 * time.Millisecond}
+
+// link exchanges commands and responses with the chip over a port. One
+// goroutine owns it.
+type link struct {
+	port     drivers.Port
+	parser   Parser
+	in       [512]byte
+	out      []byte
+	pending  []Frame
+	patience int         // which of ackWaits comes first
+	at       time.Time   // when the newest bytes came
+	guard    *time.Timer // closes the port under a write that is stuck
+	fired    chan struct{}
+	stuck    bool // the guard has fired
+}
+
+func newLink(port drivers.Port) *link {
+	l := &link{port: port, out: make([]byte, 0, maxFrame+len(wakeUp)), fired: make(chan struct{})}
+	l.guard = time.AfterFunc(time.Hour, func() {
+		defer close(l.fired)
+		_ = port.Close() // the write that it ends reports
+	})
+	l.guard.Stop()
+	return l
+}
+
+// close closes the port and waits for the guard if it is at work.
+func (l *link) close() {
+	_ = l.port.Close() // nothing is left that its error could change
+	if l.stuck {
+		<-l.fired
+	}
+}
+
+// exchange sends a command (code and parameters, without TFI) and returns the
+// parameters of its response, valid until the next call. It sends the command
+// again when no ACK comes, asks again for a response that came damaged, and
+// waits at most timeout for the response.
+func (l *link) exchange(ctx context.Context, timeout time.Duration, preamble []byte, cmd ...byte) ([]byte, error) {
+	if err := l.command(ctx, preamble, cmd); err != nil {
+		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
+	}
+	answer, err := l.response(cmd[0], timeout)
+	if err != nil {
+		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
+	}
+	return answer, nil
+}
+
+func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
+	frame, err := appendCommand(append(l.out[:0], preamble...), cmd)
+	if err != nil {
+		return err
+	}
+	l.out = frame
+	for try := range ackWaits {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// What came before this command answers an older one.
+		l.pending = nil
+		if err := l.write(frame); err != nil {
+			return err
+		}
+		sent, wait := time.Now(), min(l.patience+try, len(ackWaits)-1)
+		err := l.ack(sent.Add(ackWaits[wait]))
+		if err == nil {
+			l.learn(wait, time.Since(sent))
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errAgain) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: no ACK after %d attempts", drivers.ErrSilent, len(ackWaits))
+}
+
+// learn adapts the first wait to the line: without it, every command on a line
+// with a latency above 15 ms would be sent twice for ever.
+func (l *link) learn(wait int, took time.Duration) {
+	switch {
+	case wait > l.patience:
+		l.patience = min(wait, len(ackWaits)-2)
+	case l.patience > 0 && took < ackWaits[l.patience-1]:
+		l.patience--
+	}
+}
+
+func appendCommand(dst, cmd []byte) ([]byte, error) {
+	if len(cmd) >= maxData {
+		return dst, ErrFrameSize
+	}
+	var data [maxData]byte
+	data[0] = tfiHost
+	return AppendFrame(dst, data[:1+copy(data[1:], cmd)]...)
+}
+
+// errAgain: the chip asks for the command again.
+var errAgain = errors.New("chip asks for the command again")
+
+func (l *link) ack(deadline time.Time) error {
+	for {
+		f, err := l.next(deadline)
+		if err != nil {
+			return err
+		}
+		switch f.Kind {
+		case FrameAck:
+			return nil
+		case FrameNack:
+			return errAgain
+		case FrameError:
+			return errSyntax
+		}
+	}
+}
+
+var errSyntax = fmt.Errorf("%w: it reports a syntax error", drivers.ErrProtocol)
+
+func (l *link) response(code byte, timeout time.Duration) ([]byte, error) {
+	deadline := time.Now().Add(timeout)
+	for nacks := 0; ; nacks++ {
+		data, damaged, err := l.await(code, deadline)
+		switch {
+		case err == nil:
+			return data, nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, err
+		case damaged && nacks < nackLimit:
+			if err := l.write(nackFrame); err != nil {
+				return nil, err
+			}
+			deadline = time.Now().Add(timeout)
+		case damaged || nacks > 0:
+			return nil, fmt.Errorf("%w: no response came undamaged in %d attempts", drivers.ErrProtocol, nacks+1)
+		default:
+			return nil, fmt.Errorf("%w: ACK but no response within %v", drivers.ErrSilent, timeout)
+		}
+	}
+}
+
+// await returns the response to the command code, or os.ErrDeadlineExceeded. A
+// damaged frame may be noise in front of the true one, so it only shortens the
+// wait: damaged says that there was one.
+func (l *link) await(code byte, deadline time.Time) (data []byte, damaged bool, err error) {
+	for {
+		f, err := l.next(deadline)
+		switch {
+		case err != nil:
+			return nil, damaged, err
+		case f.Kind == FrameError:
+			return nil, damaged, errSyntax
+		case f.Kind == FrameData && len(f.Data) >= 2 && f.Data[0] == tfiChip && f.Data[1] == code+1:
+			return f.Data[2:], damaged, nil
+		case f.Kind == FrameCorrupt && !damaged:
+			damaged = true
+			if soon := time.Now().Add(quiet); soon.Before(deadline) {
+				deadline = soon
+			}
+		}
+	}
+}
+
+// next returns the next frame, or os.ErrDeadlineExceeded.
+func (l *link) next(deadline time.Time) (Frame, error) {
+	for len(l.pending) == 0 {
+		if err := l.port.SetReadDeadline(deadline); err != nil {
+			return Frame{}, err
+		}
+		n, err := l.port.Read(l.in[:])
+		switch {
+		case n > 0:
+			l.at = time.Now()
+			l.pending = l.parser.Feed(l.in[:n])
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if l.pending = l.parser.Flush(); len(l.pending) == 0 {
+				return Frame{}, err
+			}
+		case err != nil:
+			return Frame{}, err
+		}
+	}
+	f := l.pending[0]
+	l.pending = l.pending[1:]
+	return f, nil
+}
+
+func (l *link) write(b []byte) error {
+	l.guard.Reset(writeLimit)
+	_, err := l.port.Write(b)
+	if !l.guard.Stop() {
+		l.stuck = true
+		return fmt.Errorf("%w: it takes no bytes", drivers.ErrSilent)
+	}
+	return err
+}
+
+// resync aborts whatever the chip is doing and throws away what it still says.
+func (l *link) resync(ctx context.Context) error {
+	if err := l.write(ackFrame); err != nil {
+		return err
+	}
+	end := time.Now().Add(drainLimit)
+	for ctx.Err() == nil && time.Now().Before(end) {
+		if err := l.port.SetReadDeadline(time.Now().Add(quiet)); err != nil {
+			return err
+		}
+		if _, err := l.port.Read(l.in[:]); errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	l.parser.Reset()
+	l.pending = nil
+	return ctx.Err()
+}

@@ -1,0 +1,268 @@
+// Package pn532 drives readers on NXP's PN532 over a serial port (HSU): it
+// reports ISO/IEC 14443 A tags with identifiers of 4, 7 and 10 bytes, up to two
+// at once. Source: NXP UM0701-02, PN532 user manual; section numbers in
+// comments are its own.
+//
+// The chip is asked for tags at a steady pace with a finite number of tries, so
+// every question is answered in a known time and silence means trouble. Trouble
+// is met in steps: abort and ask again; wake the chip and apply the settings
+// anew; close the port and open it again. Only the last is an outage.
+package pn532
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"traveler.example/drivers"
+)
+
+const (
+	// DefaultBaud is what the chip speaks after power-up (6.2.5).
+	DefaultBaud = 115200
+	// DefaultInterval is the time from one look at the field to the next. A look
+	// takes about 13 ms on the line and in the air, so a tag is reported some
+	// 25 ms after it came, on average.
+	DefaultInterval = 20 * time.Millisecond
+
+	settleScans  = 3                      // looks before Up; a tag that lies there is found by one of them
+	pingInterval = 5 * time.Second        // between checks that the chip is still the same
+	faultPause   = 10 * time.Second       // at most one Fault event in this time
+	streakPause  = 2 * time.Second        // recoveries closer than this make a streak
+	streakLimit  = 4                      // longest streak before the port is opened anew
+	closeGrace   = 500 * time.Millisecond // for a last command when the run ends
+	carrierPause = 6 * time.Millisecond   // field off long enough to reset tags: ISO/IEC 14443-3 asks for 5.1 ms
+)
+
+// Config describes one reader. Name and Open are needed.
+type Config struct {
+	Name string         // Info.Name
+	Port string         // Info.Port: where Open leads, for people
+	Open drivers.Opener // for example drivers.Serial{Path: …, Baud: pn532.DefaultBaud}.Open
+	// Interval is the time between looks at the field; 0 means DefaultInterval.
+	Interval time.Duration
+	// Presence sets when a tag counts as departed.
+	Presence drivers.PresenceConfig
+	// Supervisor paces reconnection; its Name is set by New.
+	Supervisor drivers.Supervisor
+}
+
+// Reader is a PN532 on a port. It implements [drivers.Reader].
+type Reader struct {
+	cfg Config
+
+	mu    sync.Mutex
+	model string
+}
+
+// New returns a reader that is opened by Run.
+func New(cfg Config) (*Reader, error) {
+	switch {
+	case cfg.Name == "":
+		return nil, errors.New("pn532: reader has no name")
+	case cfg.Open == nil:
+		return nil, fmt.Errorf("pn532: reader %q has no port", cfg.Name)
+	case cfg.Interval < 0:
+		return nil, fmt.Errorf("pn532: reader %q: interval %v is negative", cfg.Name, cfg.Interval)
+	}
+	if cfg.Interval == 0 {
+		cfg.Interval = DefaultInterval
+	}
+	cfg.Supervisor.Name = cfg.Name
+	return &Reader{cfg: cfg}, nil
+}
+
+// Info implements [drivers.Device]. Model is the chip with its firmware, such
+// as "PN532 v1.6".
+func (r *Reader) Info() drivers.Info {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return drivers.Info{Name: r.cfg.Name, Driver: "pn532", Port: r.cfg.Port, Model: r.model}
+}
+
+// Run implements [drivers.Device].
+func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
+	presence := drivers.NewPresence(r.cfg.Name, r.cfg.Presence)
+	return r.cfg.Supervisor.Run(ctx, func(ctx context.Context, up func()) error {
+		port, err := r.cfg.Open(ctx)
+		if err != nil {
+			return err
+		}
+		s := &session{Reader: r, presence: presence, out: out, pause: time.NewTimer(time.Hour)}
+		s.link = newLink(port)
+		defer s.link.close()
+		defer s.pause.Stop()
+		defer drivers.Guard(ctx, port, closeGrace)()
+		return s.run(ctx, up)
+	}, out)
+}
+
+// session is one connection to the chip, from an open port to its loss.
+type session struct {
+	*Reader
+	chip
+	presence *drivers.Presence
+	out      chan<- drivers.Event
+	events   []drivers.Event
+	pause    *time.Timer
+
+	nextPing  time.Time
+	nextFault time.Time
+	recovered time.Time // the last recovery
+	streak    int
+}
+
+func (s *session) run(ctx context.Context, up func()) error {
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	s.identified()
+	s.presence.Settle()
+	s.presence.Resume(time.Now())
+	for range settleScans {
+		if err := s.look(ctx); err != nil {
+			return err
+		}
+	}
+	up()
+	s.events = s.presence.Settled(s.events)
+	s.nextPing = time.Now().Add(pingInterval)
+	for {
+		if err := s.send(ctx); err != nil {
+			return s.farewell(ctx, err)
+		}
+		started := time.Now()
+		if err := s.step(ctx); err != nil {
+			return s.farewell(ctx, err)
+		}
+		s.sleep(ctx, s.cfg.Interval-time.Since(started))
+	}
+}
+
+func (s *session) identified() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.model = fmt.Sprintf("PN532 v%d.%d", s.firmware[1], s.firmware[2])
+}
+
+// step looks at the field once, checks the chip's health when it is due, and
+// recovers from what goes wrong, if it can.
+func (s *session) step(ctx context.Context) error {
+	err := s.look(ctx)
+	if err == nil && time.Now().After(s.nextPing) {
+		s.nextPing = time.Now().Add(pingInterval)
+		err = s.ping(ctx)
+	}
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !errors.Is(err, drivers.ErrSilent) && !errors.Is(err, drivers.ErrProtocol) {
+		return err // the port itself
+	}
+	return s.recover(ctx, err)
+}
+
+func (s *session) look(ctx context.Context) error {
+	if s.presence.Missing() {
+		if err := s.restartTags(ctx); err != nil {
+			return err
+		}
+	}
+	tags, at, err := s.list(ctx)
+	if errors.Is(err, drivers.ErrTagID) {
+		s.fault(err)
+		err = nil
+	}
+	if err == nil {
+		s.events = s.presence.Scan(s.events, at, tags...)
+	}
+	return err
+}
+
+// restartTags takes the field away for a moment, lest a tag that still lies
+// there be taken for gone because the last look left it halted.
+func (s *session) restartTags(ctx context.Context) error {
+	if err := s.field(ctx, 0x00); err != nil {
+		return err
+	}
+	s.sleep(ctx, carrierPause)
+	return s.field(ctx, 0x01)
+}
+
+// recover brings the chip back without closing the port: first by aborting what
+// it does, then by waking it like a new one. Settings are applied either way,
+// since a chip whose supply blinked answers well and has forgotten them.
+func (s *session) recover(ctx context.Context, cause error) error {
+	now := time.Now()
+	if now.Sub(s.recovered) > streakPause {
+		s.streak = 0
+	}
+	if s.streak++; s.streak > streakLimit {
+		return fmt.Errorf("%d recoveries in a row: %w", streakLimit, cause)
+	}
+	err := s.resync(ctx)
+	if err == nil {
+		err = s.ping(ctx)
+	}
+	if err == nil {
+		err = s.settings(ctx)
+	}
+	if err != nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
+		return errors.Join(cause, fmt.Errorf("recovery failed: %w", err))
+	}
+	s.recovered = time.Now()
+	s.presence.Resume(s.recovered)
+	s.fault(fmt.Errorf("recovered from: %w", cause))
+	return nil
+}
+
+func (s *session) fault(err error) {
+	now := time.Now()
+	if now.Before(s.nextFault) {
+		return
+	}
+	s.nextFault = now.Add(faultPause)
+	s.events = append(s.events, drivers.Event{
+		Kind: drivers.Fault, Reader: s.cfg.Name, At: now, Err: fmt.Errorf("%s: %w", s.cfg.Name, err),
+	})
+}
+
+func (s *session) send(ctx context.Context) error {
+	for i := range s.events {
+		select {
+		case s.out <- s.events[i]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	clear(s.events)
+	s.events = s.events[:0]
+	return nil
+}
+
+// farewell leaves the chip with its field off when the run ends in order.
+func (s *session) farewell(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	if s.resync(context.WithoutCancel(ctx)) == nil {
+		_ = s.field(context.WithoutCancel(ctx), 0x00) // best effort: nobody listens any more
+	}
+	return err
+}
+
+func (s *session) sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	s.pause.Reset(d)
+	select {
+	case <-s.pause.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,154 @@
+package drivers
+
+import "time"
+
+// The presence limits that a zero PresenceConfig stands for.
+const (
+	DefaultMisses  = 3
+	DefaultAbsence = 400 * time.Millisecond
+	DefaultCrowd   = 256
+)
+
+// PresenceConfig sets when a tag counts as gone.
+type PresenceConfig struct {
+	// Misses is how many scans in a row have to miss a tag; 0 means DefaultMisses.
+	Misses int
+	// Absence is how long it has to be unseen as well; 0 means DefaultAbsence.
+	Absence time.Duration
+	// Crowd is the most sessions at once; 0 means DefaultCrowd.
+	Crowd int
+}
+
+// Presence turns reads into sessions. A tag arrives once, however often it is
+// read, and departs only after Misses scans in a row did not find it and
+// Absence has passed since it was last seen: readers miss a tag that lies still
+// every dozen reads or so, and neither count nor time alone tells that from a
+// tag that has gone.
+//
+// It is pure: times are handed in and should carry the monotonic clock; a step
+// back counts as no time at all. A Presence starts settling: tags found before
+// Settled lay there already and are Present. It is not safe for concurrent use.
+type Presence struct {
+	reader   string
+	cfg      PresenceConfig
+	settling bool
+	crowded  bool
+	sessions []session // few; a slice keeps their order and costs nothing when idle
+}
+
+type session struct {
+	tag    Tag
+	since  time.Time // last seen, or the end of the last interruption
+	reads  int
+	misses int
+	seen   bool // in the scan under way
+	silent bool // not announced yet: found while settling
+}
+
+// NewPresence returns an empty, settling Presence whose events carry the name
+// of the reader.
+func NewPresence(reader string, cfg PresenceConfig) *Presence {
+	if cfg.Misses <= 0 {
+		cfg.Misses = DefaultMisses
+	}
+	if cfg.Absence <= 0 {
+		cfg.Absence = DefaultAbsence
+	}
+	if cfg.Crowd <= 0 {
+		cfg.Crowd = DefaultCrowd
+	}
+	return &Presence{reader: reader, cfg: cfg, settling: true}
+}
+
+// Scan takes in one completed look at the field, the tags that it found, and
+// the time of the last byte of the answer. It appends the events that follow to
+// dst. Tags beyond the limit of the crowd are left out, with one ErrCrowded
+// Fault until there is room again.
+func (p *Presence) Scan(dst []Event, at time.Time, tags ...Tag) []Event {
+	for i := range p.sessions {
+		p.sessions[i].seen = false
+	}
+	for _, tag := range tags {
+		dst = p.see(dst, at, tag)
+	}
+	return p.sweep(dst, at)
+}
+
+func (p *Presence) see(dst []Event, at time.Time, tag Tag) []Event {
+	for i := range p.sessions {
+		s := &p.sessions[i]
+		if s.tag == tag {
+			s.since, s.misses, s.seen = at, 0, true
+			s.reads++
+			return dst
+		}
+	}
+	if len(p.sessions) >= p.cfg.Crowd {
+		if !p.crowded {
+			p.crowded = true
+			dst = append(dst, Event{Kind: Fault, Reader: p.reader, At: at, Err: ErrCrowded})
+		}
+		return dst
+	}
+	p.sessions = append(p.sessions, session{tag: tag, since: at, reads: 1, seen: true, silent: p.settling})
+	if p.settling {
+		return dst
+	}
+	return append(dst, Event{Kind: Arrived, Reader: p.reader, Tag: tag, At: at, Reads: 1})
+}
+
+func (p *Presence) sweep(dst []Event, at time.Time) []Event {
+	keep := p.sessions[:0]
+	for _, s := range p.sessions {
+		if !s.seen {
+			s.misses++
+			if s.misses >= p.cfg.Misses && at.Sub(s.since) >= p.cfg.Absence {
+				p.crowded = false
+				if !s.silent {
+					dst = append(dst, Event{Kind: Departed, Reader: p.reader, Tag: s.tag, At: at, Reads: s.reads})
+				}
+				continue
+			}
+		}
+		keep = append(keep, s)
+	}
+	clear(p.sessions[len(keep):])
+	p.sessions = keep
+	return dst
+}
+
+// Settle begins settling again, after an outage: sessions go on, and a tag that
+// was not there before is Present.
+func (p *Presence) Settle() { p.settling = true }
+
+// Settled ends settling and appends a Present event for each tag that was found
+// since Settle, in the order in which they were found.
+func (p *Presence) Settled(dst []Event) []Event {
+	p.settling = false
+	for i := range p.sessions {
+		if s := &p.sessions[i]; s.silent {
+			s.silent = false
+			dst = append(dst, Event{Kind: Present, Reader: p.reader, Tag: s.tag, At: s.since, Reads: s.reads})
+		}
+	}
+	return dst
+}
+
+// Resume says that the reader could not look at the field until now: what was
+// missed before does not count, and absence is measured from here.
+func (p *Presence) Resume(at time.Time) {
+	for i := range p.sessions {
+		p.sessions[i].misses = 0
+		p.sessions[i].since = at
+	}
+}
+
+// Missing reports whether the last scan did not find a tag that is in session.
+func (p *Presence) Missing() bool {
+	for i := range p.sessions {
+		if p.sessions[i].misses > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,265 @@
+// Package profiles reads what a gateway is from its profile: strict TOML, composed
+// of a board profile, a station profile and what is the gateway's own.
+//
+// The gateway's file names the other two and overrides anything in them:
+//
+//	gateway = "G-DRILL-1"
+//	board   = "rpi-4"
+//	station = "drilling"
+//
+//	[work]
+//	station = "DRILL-1"
+//
+//	[broker]
+//	urls = ["mqtt://broker.plant:1883"]
+//
+// Tables override key by key. Lists of sections with a name ([[reader]], [[task]], [[light]])
+// override name by name; device = "none" (of a light kind = "none") takes one away.
+// Errors name file, line, column, key and remedy, all at once.
+package profiles
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Profile is what one gateway is: its board, its station and what is its own,
+// composed and checked. Every path in it is absolute, every port a device
+// path and every default filled in; [Load] and [Parse] are the only makers.
+type Profile struct {
+	// Gateway is the name under which the roster knows this gateway.
+	Gateway string `toml:"gateway"`
+	// BoardName and StationName are what the gateway's file named as its
+	// board and station profile, empty if it names none.
+	BoardName   string `toml:"board"`
+	StationName string `toml:"station"`
+
+	// DataDir is the directory of the replica.
+	DataDir string `toml:"data_dir"`
+	// KeyFile holds the gateway's private key.
+	KeyFile string `toml:"key_file"`
+	// GenesisFile holds the genesis of the network.
+	GenesisFile string `toml:"genesis_file"`
+	// Roster are files of roster statements, or directories of such files, read at start.
+	Roster []string `toml:"roster"`
+	// ControlSocket is the unix socket that the traveler command talks to.
+	ControlSocket string `toml:"control_socket"`
+	// LogLevel is the lowest level that is written: debug, info, warn or error.
+	LogLevel slog.Level `toml:"log_level"`
+
+	Work    Work    `toml:"work"`
+	Tasks   []Task  `toml:"task"`
+	Intake  Intake  `toml:"intake"`
+	Offline Offline `toml:"offline"`
+
+	Readers []Reader `toml:"reader"`
+	// Scale is nil where the station has none.
+	Scale  *Scale  `toml:"scale"`
+	Lights []Light `toml:"light"`
+
+	// Badges maps a badge's tag id (upper hex) to the name of the identity who carries it.
+	Badges map[string]string `toml:"badges"`
+
+	Broker Broker `toml:"broker"`
+	Ledger Ledger `toml:"ledger"`
+
+	// Ports and Pins are the board's roles: port role to device path, pin role to pin name.
+	Ports map[string]string `toml:"ports"`
+	Pins  map[string]string `toml:"pins"`
+	// Boot is what the board needs from its firmware and kernel; only the installer reads it.
+	Boot Boot `toml:"boot"`
+
+	origins map[string]Origin
+}
+
+// Mode says what a scan at the station does.
+type Mode string
+
+// The modes a station can work in. A fourth, terminal (work is completed on
+// the form), is refused until the console that shows the form exists.
+const (
+	ModeIntake Mode = "intake" // a scan takes a new item in
+	ModeInOut  Mode = "in-out" // the first scan accepts the item, the second completes it
+	ModePortal Mode = "portal" // one scan accepts and completes, for conveyors
+)
+
+// Work is the place this gateway serves.
+type Work struct {
+	// Station is the id of the station, as the roster assigns it to the gateway.
+	Station string `toml:"station"`
+	// Centre is the work centre the station belongs to, empty for none.
+	Centre string `toml:"centre"`
+	Mode   Mode   `toml:"mode"`
+	// MinimumDwell is how long an accepted item is worked on at least; an
+	// earlier second scan does not complete it. A task or a routing may ask for more.
+	MinimumDwell time.Duration `toml:"minimum_dwell"`
+}
+
+// Task is what the operator is told at one task.
+type Task struct {
+	Name string `toml:"name"`
+	// Text is what to do, in the operator's words.
+	Text string `toml:"text"`
+	// MinimumDwell replaces that of Work for this task; zero leaves Work's.
+	MinimumDwell time.Duration `toml:"minimum_dwell"`
+}
+
+// Intake says what an item taken in at this station is.
+type Intake struct {
+	IntakeValues
+	// Rules are tried in order; the first whose TagPrefix begins the tag id decides.
+	Rules []IntakeRule `toml:"rule"`
+}
+
+// IntakeValues are what an intake writes down of a new item.
+type IntakeValues struct {
+	// Order is the id of the work order the item is made for.
+	Order string `toml:"order"`
+	// Product and Lot are the product and lot, empty for the order's own product and no lot.
+	Product string `toml:"product"`
+	Lot     string `toml:"lot"`
+	// LabelPrefix begins the printed id of each item; a running part follows it.
+	LabelPrefix string `toml:"label_prefix"`
+}
+
+// IntakeRule overrides [IntakeValues] for the tags whose id begins with TagPrefix
+// (upper hex); what it leaves empty is taken from [Intake].
+type IntakeRule struct {
+	TagPrefix string `toml:"tag_prefix"`
+	IntakeValues
+}
+
+// UnknownTag says how a tag is answered that no item held here carries while peers are silent.
+type UnknownTag string
+
+// The answers to an unknown tag while no peer has been heard.
+const (
+	UnknownTagWait   UnknownTag = "wait"   // WAIT: its item may exist elsewhere
+	UnknownTagRefuse UnknownTag = "refuse" // UNKNOWN TAG at once
+)
+
+// Offline is what a station cut off does and when it counts as cut off.
+type Offline struct {
+	// After is the silence of all peers after which the station says that it works alone.
+	After time.Duration `toml:"after"`
+	// UnknownTag is the answer to an unknown tag meanwhile.
+	UnknownTag UnknownTag `toml:"unknown_tag"`
+	// StartWithoutBroker and StartAlone bound the wait of a starting gateway for
+	// word of its own chain: without any broker, and with one but no answer.
+	StartWithoutBroker time.Duration `toml:"start_without_broker"`
+	StartAlone         time.Duration `toml:"start_alone"`
+}
+
+// Role says what a scan on a reader can mean.
+type Role string
+
+// The roles of a reader.
+const (
+	RoleBoth Role = "both" // the item's state decides
+	RoleIn   Role = "in"   // accepts only
+	RoleOut  Role = "out"  // completes only
+)
+
+// Reader is one RFID reader.
+type Reader struct {
+	Name string `toml:"name"`
+	// Device is the driver: "pn532".
+	Device string `toml:"device"`
+	// Port is the device path.
+	Port string `toml:"port"`
+	// Baud is the line speed in bit/s.
+	Baud int  `toml:"baud"`
+	Role Role `toml:"role"`
+	// Misses and Hold: a tag has departed once it was missed that often in a row
+	// and for at least that long.
+	Misses int           `toml:"misses"`
+	Hold   time.Duration `toml:"hold"`
+}
+
+// Scale is the station's scale.
+type Scale struct {
+	// Device is the driver: "mt-sics".
+	Device string `toml:"device"`
+	Port   string `toml:"port"`
+	// Baud is the line speed in bit/s.
+	Baud int `toml:"baud"`
+	// Tasks are those that may not be completed without a stable weight.
+	Tasks []string `toml:"tasks"`
+	// Deadline bounds the wait for a stable weight.
+	Deadline time.Duration `toml:"deadline"`
+	// EmptyBelow is the weight under which the pan counts as empty; it is refused as a weighing.
+	EmptyBelow Weight `toml:"empty_below"`
+	// Capacity is the heaviest weight believed, zero for the scale's own judgement.
+	Capacity Weight `toml:"capacity"`
+}
+
+// LightKind is how a light is driven.
+type LightKind string
+
+// The kinds of lights.
+const (
+	LightLines LightKind = "lines" // one line of text a signal, written to a file, pty or descriptor
+	LightGPIO  LightKind = "gpio"  // three output pins
+)
+
+// Light is one signal light.
+type Light struct {
+	Name string    `toml:"name"`
+	Kind LightKind `toml:"kind"`
+	// Path is the file or pty of a light of lines, empty if Descriptor is meant.
+	Path string `toml:"path"`
+	// Descriptor is the inherited file descriptor of a light of lines, -1 if Path is meant.
+	Descriptor int `toml:"fd"`
+	// Red, Amber and Green are the pins of a light of pins.
+	Red   string `toml:"red"`
+	Amber string `toml:"amber"`
+	Green string `toml:"green"`
+	// ActiveLow says that a lamp is lit by the low level of its pin.
+	ActiveLow bool `toml:"active_low"`
+}
+
+// Broker is how the gateway reaches its peers.
+type Broker struct {
+	// URLs are tried in order: "mqtt://host:port". Where only Listen is
+	// given, it holds the gateway's own broker.
+	URLs []string `toml:"urls"`
+	// Listen is the host:port on which this gateway itself serves a broker, empty for none.
+	Listen string `toml:"listen"`
+	// ClientID is the MQTT client id, by default the gateway's name.
+	ClientID string `toml:"client_id"`
+	// CredentialsFile holds "user:password" in one line, empty for none.
+	CredentialsFile string `toml:"credentials_file"`
+}
+
+// Ledger are the settings of the replica.
+type Ledger struct {
+	// UnsafeNoSync leaves out the flush to the disk before a light is shown. A
+	// power cut then loses what operators were shown as done. For tests that prove just that.
+	UnsafeNoSync bool `toml:"unsafe_no_sync"`
+	// FreeSpaceReserve is the free space, in bytes, below which nothing is written.
+	FreeSpaceReserve Size `toml:"free_space_reserve"`
+	// Memory is the size, in bytes, of one of the store's two write buffers.
+	Memory Size `toml:"memory"`
+	// FrontierInterval is the least time between two frontiers of this gateway.
+	FrontierInterval time.Duration `toml:"frontier_interval"`
+}
+
+// Boot is what a board's firmware and kernel must be told for its ports to exist.
+type Boot struct {
+	// Firmware are lines of the firmware's configuration (config.txt of a Raspberry Pi).
+	Firmware []string `toml:"firmware"`
+	// Modules are kernel modules to load at boot.
+	Modules []string `toml:"modules"`
+}
+
+// Weight is a mass in milligrams.
+type Weight int64
+
+// Size is a number of bytes.
+type Size int64
+
+// Origin is the place in a profile that a value comes from; the zero value means a default.
+type Origin struct {
+	File         string
+	Line, Column int
+}

@@ -1,0 +1,106 @@
+package replica
+
+import "strings"
+
+// reader reads one consistent state of a store.
+type reader interface {
+	// get returns nil where there is no such key. The value is not to be changed.
+	get(key string) ([]byte, error)
+	// scan yields the entries whose keys begin with prefix and are ≥ from, in
+	// order, until yield returns false.
+	scan(prefix, from string, yield func(key string, value []byte) bool) error
+	close()
+}
+
+// store is an ordered map from non-empty keys to non-empty values, written by
+// one goroutine.
+type store interface {
+	snapshot() reader
+	// commit applies all writes or none, and is durable once it returns. After
+	// an error it is not known which.
+	commit(writes *tree) error
+	// limit is how many bytes one commit may hold.
+	limit() int
+	// reopen reads the state back from the disk after a failed commit.
+	reopen() error
+	size() int64
+	close() error
+}
+
+// overlay is a state with writes on top of it that are not committed yet.
+type overlay struct {
+	base   reader
+	writes tree // nil values are deletions
+	bytes  int  // estimate of what a commit of the writes takes
+}
+
+// perEntry is what an entry costs in the store beside key and value.
+const perEntry = 48
+
+// mark remembers the writes so far, for undo.
+type mark struct {
+	writes tree
+	bytes  int
+}
+
+func (o *overlay) mark() mark { return mark{o.writes.copied(), o.bytes} }
+
+func (o *overlay) undo(m mark) { o.writes, o.bytes = m.writes.copied(), m.bytes }
+
+func (o *overlay) get(key string) ([]byte, error) {
+	if v, ok := o.writes.get(key); ok {
+		return v, nil
+	}
+	return o.base.get(key)
+}
+
+func (o *overlay) put(key string, value []byte) {
+	o.writes.put(key, value)
+	o.bytes += perEntry + len(key) + len(value)
+}
+
+func (o *overlay) delete(key string) {
+	o.writes.put(key, nil)
+	o.bytes += perEntry + len(key)
+}
+
+func (o *overlay) scan(prefix, from string, yield func(string, []byte) bool) error {
+	type entry struct {
+		key   string
+		value []byte
+	}
+	var over []entry
+	o.writes.scan(max(prefix, from), func(k string, v []byte) bool {
+		if !strings.HasPrefix(k, prefix) {
+			return false
+		}
+		over = append(over, entry{k, v})
+		return true
+	})
+	more, at := true, 0
+	// before yields the writes up to a key of the base, and reports whether one
+	// of them stands in its place.
+	before := func(key string) (replaced bool) {
+		for ; more && at < len(over) && over[at].key <= key; at++ {
+			replaced = over[at].key == key
+			if over[at].value != nil {
+				more = yield(over[at].key, over[at].value)
+			}
+		}
+		return replaced
+	}
+	err := o.base.scan(prefix, from, func(k string, v []byte) bool {
+		if !before(k) && more {
+			more = yield(k, v)
+		}
+		return more
+	})
+	for ; err == nil && more && at < len(over); at++ {
+		if over[at].value != nil {
+			more = yield(over[at].key, over[at].value)
+		}
+	}
+	return err
+}
+
+func (o *overlay) close() {}

@@ -1,0 +1,201 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+
+	"traveler.example/ledger"
+)
+
+// format is the number of the store's layout. A replica of another one is
+// rebuilt.
+const format = 1
+
+// load reads the register from the store, checks the ends of all chains and
+// rebuilds the views if the last rebuild did not end.
+func (r *Replica) load() error {
+	snapshot := r.store.snapshot()
+	defer func() { snapshot.close() }()
+	register, err := r.readRegister(snapshot)
+	if err != nil {
+		return err
+	}
+	r.register.Store(register)
+	r.memo = newMemo()
+	clear(r.damaged)
+	rebuild, err := r.checkFormat(snapshot)
+	if err != nil {
+		return err
+	}
+	if rebuild {
+		r.log.Warn("the views are rebuilt from the blocks")
+		if err := r.rebuildNow(); err != nil {
+			return err
+		}
+		snapshot.close()
+		snapshot = r.store.snapshot()
+	}
+	return r.checkTails(snapshot)
+}
+
+func (r *Replica) readRegister(from reader) (*ledger.Register, error) {
+	register := ledger.NewRegister(r.o.Genesis)
+	held := map[ledger.Hash]ledger.Statement{}
+	var failed error
+	err := from.scan(keyStatement, "", func(key string, raw []byte) bool {
+		st, err := ledger.ParseStatement(r.net, raw)
+		if err == nil && str(st.Hash()) != key[1:] {
+			err = errors.New("hashes to " + st.Hash().Short())
+		}
+		if err != nil {
+			failed = errors.Join(failed, damaged(key, err.Error()))
+			return true
+		}
+		held[st.Hash()] = st
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		r.log.Error("roster statements are damaged and will be asked for again", "err", failed)
+	}
+	for progress := true; progress; {
+		progress = false
+		for h, st := range held {
+			var gap *ledger.GapError
+			err := register.Add(st)
+			if errors.As(err, &gap) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("roster statement %s held: %w", h.Short(), err)
+			}
+			delete(held, h)
+			progress = true
+		}
+	}
+	return register, nil
+}
+
+// checkFormat refuses a store of another network, and reports whether the views
+// are to be rebuilt.
+func (r *Replica) checkFormat(from reader) (rebuild bool, err error) {
+	want := append([]byte{format}, r.net[:]...)
+	found, err := from.get(keyFormat)
+	if err != nil {
+		return false, err
+	}
+	if found == nil {
+		return false, r.writeFormat(want)
+	}
+	if len(found) != len(want) || string(found[1:]) != string(want[1:]) {
+		return false, fmt.Errorf("the directory holds the ledger of network %x, not of %s", found[min(1, len(found)):], r.net)
+	}
+	mark, err := from.get(keyDirty)
+	if err != nil {
+		return false, err
+	}
+	if found[0] != format {
+		return true, r.writeFormat(want)
+	}
+	return mark != nil, nil
+}
+
+func (r *Replica) writeFormat(value []byte) error {
+	var w tree
+	w.put(keyFormat, value)
+	return r.store.commit(&w)
+}
+
+// tailLength is how many blocks at the end of a branch are read at open.
+const tailLength = 16
+
+// checkTails reads the last blocks of every branch: a power cut or a bad card
+// shows there first. What is damaged is logged and taken back from peers.
+func (r *Replica) checkTails(from reader) error {
+	e := &engine{overlay: overlay{base: from}, net: r.net, register: r.register.Load(), memo: r.memo}
+	err := scanRecords(from, keyTips, "", func(_ string, refs []ledger.Ref) bool {
+		for _, head := range refs {
+			if err := r.checkTail(e, head); err != nil {
+				r.log.Error("the end of a chain is damaged", "err", err)
+			}
+		}
+		return true
+	})
+	if err != nil {
+		r.log.Error("branch heads are damaged", "err", err)
+	}
+	return r.checkTip(e)
+}
+
+func (r *Replica) checkTail(e *engine, head ledger.Ref) error {
+	for at, n := head, 0; at.Height > 0 && n < tailLength; n++ {
+		b, ok, err := readBlock(e, r.net, at)
+		if err == nil && !ok {
+			err = &DamageError{Author: at.Author, Height: at.Height, Hash: at.Hash, Key: recordNames[keyBlock], Detail: "is missing"}
+		}
+		if err != nil {
+			r.damaged[at.Hash] = true
+			return err
+		}
+		m, err := e.mustMark(at.Author, at.Hash)
+		if err != nil {
+			return err
+		}
+		if m.Prev != b.Header().Prev {
+			return &DamageError{Author: at.Author, Height: at.Height, Hash: at.Hash, Key: recordNames[keyMark], Detail: "names another prev than the block"}
+		}
+		if head == at && at.Author == r.own {
+			r.resumeStamp(b)
+		}
+		at = ledger.Ref{Author: at.Author, Height: at.Height - 1, Hash: m.Prev}
+	}
+	return nil
+}
+
+// resumeStamp makes stamps go on after the last block of the own chain.
+func (r *Replica) resumeStamp(b ledger.Block) {
+	r.stamp.Lock()
+	defer r.stamp.Unlock()
+	if h := b.Header(); h.Clock == ledger.ClockUnsynchronised {
+		r.stamp.previous = max(r.stamp.previous, h.Time)
+	}
+}
+
+// checkTip compares the own head with what was noted beside the store after the
+// last commit: a store that lost its end without a word is found out.
+func (r *Replica) checkTip(e *engine) error {
+	r.lost = nil
+	if r.disk == nil || r.own.IsZero() {
+		return nil
+	}
+	tip, ok := r.disk.readTip()
+	if !ok || tip.Author != r.own {
+		return nil
+	}
+	held, err := e.holds(tip.Hash)
+	if err != nil {
+		return err
+	}
+	if !held {
+		r.lost = &DamageError{
+			Author: tip.Author, Height: tip.Height, Hash: tip.Hash, Key: "own chain",
+			Detail: "blocks up to this one were sealed and the store has lost them; nothing is sealed until peers have given them back",
+		}
+		r.log.Error("the end of the own chain is lost", "err", r.lost)
+	}
+	return nil
+}
+
+// noteTip notes the own head beside the store, after it is durable there.
+func (r *Replica) noteTip(s *session) error {
+	if r.disk == nil || r.own.IsZero() || r.lost != nil {
+		return nil
+	}
+	heads, err := tips(s.e, r.own)
+	if err != nil || len(heads) == 0 {
+		return err
+	}
+	return r.disk.writeTip(joinOrder(heads)[0])
+}

@@ -1,0 +1,415 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"traveler.example/ledger"
+)
+
+// Replica is one gateway's copy of the ledger. Its methods may be called from
+// many goroutines.
+type Replica struct {
+	o     Options
+	net   ledger.NetworkID
+	own   ledger.KeyID // zero without a signer
+	store store
+	disk  *disk // nil in memory
+	log   *slog.Logger
+
+	register atomic.Pointer[ledger.Register] // a new one after a failed commit
+	requests chan *request
+	quit     chan struct{}
+	ended    chan struct{}
+	closing  sync.Once
+	failed   error // of Close
+
+	// views is held by readers; reopening, rebuilding and closing wait for them.
+	views sync.RWMutex
+
+	subscribers struct {
+		sync.Mutex
+		all map[chan struct{}]bool
+	}
+	stamp struct {
+		sync.Mutex
+		previous, now int64 // the last stamp, and what the clock said then
+	}
+
+	// The committer's own.
+	memo    *memo
+	broken  bool                 // a commit failed and was not read back yet
+	lost    *DamageError         // the own chain ends before where it ended once
+	damaged map[ledger.Hash]bool // blocks whose bytes are not what was written
+}
+
+// request is what one caller wants of the committer.
+type request struct {
+	ctx     context.Context
+	batch   *Batch
+	objects []Object
+	rebuild bool
+	reply   chan reply
+}
+
+type reply struct {
+	block  ledger.Block
+	result Result
+	err    error
+}
+
+func (q *request) answer(r reply) { q.reply <- r }
+
+// OpenMemory returns a replica that lives in memory: the twin of the one on
+// disk, for simulations.
+func OpenMemory(o Options) (*Replica, error) {
+	r, err := newReplica(o)
+	if err != nil {
+		return nil, err
+	}
+	r.store = &memory{}
+	if o.FreeBytes != nil {
+		r.disk = &disk{free: o.FreeBytes, reserve: o.Reserve}
+	}
+	return r, r.start()
+}
+
+func newReplica(o Options) (*Replica, error) {
+	if len(o.Genesis.Raw()) == 0 {
+		return nil, errors.New("options: Genesis is missing")
+	}
+	if o.Signer != nil && o.Now == nil {
+		return nil, errors.New("options: Now is missing: who seals needs the time")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.verify == nil {
+		o.verify = func(b ledger.UnverifiedBlock, r *ledger.Roster) (ledger.Block, error) { return b.Verify(r) }
+	}
+	r := &Replica{
+		o: o, net: o.Genesis.Network(), log: o.Log, memo: newMemo(), damaged: map[ledger.Hash]bool{},
+		requests: make(chan *request), quit: make(chan struct{}), ended: make(chan struct{}),
+	}
+	r.subscribers.all = map[chan struct{}]bool{}
+	if o.Signer != nil {
+		pub, err := ledger.PublicKeyOf(o.Signer)
+		if err != nil {
+			return nil, fmt.Errorf("options: Signer: %w", err)
+		}
+		r.own = pub.ID()
+	}
+	return r, nil
+}
+
+// start reads what the store holds and begins to commit.
+func (r *Replica) start() error {
+	if err := r.load(); err != nil {
+		return err
+	}
+	go r.run()
+	return nil
+}
+
+// Close ends the replica: what was accepted is committed, readers are waited
+// for. It may be called more than once.
+func (r *Replica) Close() error {
+	r.closing.Do(func() {
+		close(r.quit)
+		<-r.ended
+		r.views.Lock()
+		defer r.views.Unlock()
+		r.failed = r.store.close()
+		if r.disk != nil {
+			r.failed = errors.Join(r.failed, r.disk.close())
+		}
+	})
+	return r.failed
+}
+
+// ask hands a request to the committer and waits for the answer.
+func (r *Replica) ask(ctx context.Context, q *request) (reply, error) {
+	q.ctx, q.reply = ctx, make(chan reply, 1)
+	select {
+	case r.requests <- q:
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	case <-r.quit:
+		return reply{}, ErrClosed
+	}
+	select {
+	case a := <-q.reply:
+		return a, a.err
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	}
+}
+
+// retryAfter is how long the committer waits before it tries again to read back
+// what a failed commit left.
+const retryAfter = time.Second
+
+// run is the committer.
+func (r *Replica) run() {
+	defer close(r.ended)
+	for {
+		var retry <-chan time.Time
+		if r.broken {
+			retry = time.After(retryAfter)
+		}
+		select {
+		case q := <-r.requests:
+			r.round(r.gather(q))
+		case <-retry:
+			r.readBack()
+		case <-r.quit:
+			return
+		}
+	}
+}
+
+// maxGathered bounds the requests of one round.
+const maxGathered = 4 * ledger.MaxBlockTxs
+
+// gather takes every request that waits now.
+func (r *Replica) gather(first *request) []*request {
+	all := []*request{first}
+	for len(all) < maxGathered {
+		select {
+		case q := <-r.requests:
+			all = append(all, q)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// round does what the requests want in one commit, and answers them.
+func (r *Replica) round(all []*request) {
+	if err := r.mayWrite(); err != nil {
+		refuse(all, err)
+		return
+	}
+	s, err := r.newSession()
+	if err == nil {
+		err = r.serve(s, all)
+	}
+	s.close()
+	if err != nil {
+		refuse(all, err)
+		r.fail(err)
+		return
+	}
+	for _, answer := range s.replies {
+		answer()
+	}
+	for _, h := range s.mended {
+		delete(r.damaged, h)
+	}
+	r.notify()
+}
+
+// mayWrite refuses a round that cannot be committed.
+func (r *Replica) mayWrite() error {
+	if r.o.ReadOnly {
+		return ErrReadOnly
+	}
+	if r.broken {
+		return ErrReadBack
+	}
+	if r.disk != nil {
+		return r.disk.room()
+	}
+	return nil
+}
+
+// refuse answers those that have no answer yet.
+func refuse(all []*request, err error) {
+	for _, q := range all {
+		select {
+		case q.reply <- reply{err: err}:
+		default:
+		}
+	}
+}
+
+// serve takes first what came from peers, so that own blocks are sealed on top
+// of it.
+func (r *Replica) serve(s *session, all []*request) error {
+	var appends []*request
+	for _, q := range all {
+		switch {
+		case q.batch != nil:
+			appends = append(appends, q)
+		case q.rebuild:
+			r.views.Lock()
+			err := s.rebuild()
+			r.views.Unlock()
+			if err != nil {
+				return err
+			}
+			s.replies = append(s.replies, func() { q.answer(reply{}) })
+		case q.ctx.Err() != nil:
+			q.answer(reply{err: q.ctx.Err()})
+		default:
+			res, err := s.ingest(q.objects)
+			if err != nil {
+				return err
+			}
+			s.replies = append(s.replies, func() { q.answer(reply{result: res}) })
+			if err := s.relieve(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(appends) > 0 {
+		if err := r.maySeal(s); err != nil {
+			refuse(appends, err)
+		} else if err := s.appends(appends); err != nil {
+			return err
+		}
+	}
+	if err := s.end(); err != nil {
+		return err
+	}
+	return r.noteTip(s)
+}
+
+// maySeal refuses to seal while blocks of the own chain are known to be lost.
+func (r *Replica) maySeal(s *session) error {
+	if r.lost == nil {
+		return nil
+	}
+	held, err := s.e.holds(r.lost.Hash)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return r.lost
+	}
+	r.log.Info("the lost end of the own chain is back", "height", r.lost.Height)
+	r.lost = nil
+	return nil
+}
+
+// fail makes the replica read its store again after a round that did not end
+// well: what a failed commit left is not known, and the register may hold
+// statements that were never stored.
+func (r *Replica) fail(err error) {
+	r.log.Error("commit failed", "err", err)
+	r.broken = true
+	r.readBack()
+}
+
+// readBack opens the store again and reads what it holds.
+func (r *Replica) readBack() {
+	r.views.Lock()
+	defer r.views.Unlock()
+	if r.disk != nil && r.disk.room() != nil {
+		return // the store may not be opened on a full disk
+	}
+	err := r.store.reopen()
+	if err == nil {
+		err = r.load()
+	}
+	if err != nil {
+		r.log.Error("the chain cannot be read back yet", "err", err)
+		return
+	}
+	r.broken = false
+	r.log.Info("the chain was read back")
+}
+
+// Read calls f with a view of the present state. Calls are not to be nested.
+func (r *Replica) Read(f func(*View) error) error {
+	r.views.RLock()
+	defer r.views.RUnlock()
+	select {
+	case <-r.quit:
+		return ErrClosed
+	default:
+	}
+	snapshot := r.store.snapshot()
+	defer snapshot.close()
+	register := r.register.Load()
+	return f(&View{r: snapshot, net: r.net, register: register, roster: register.Current(), space: r.space})
+}
+
+// space tells how large the store is, what is free and what must stay free.
+func (r *Replica) space() (store, free, reserve int64) {
+	if r.disk == nil {
+		return 0, 0, 0
+	}
+	return r.store.size(), r.disk.freeNow(), r.disk.need()
+}
+
+// Roster returns the roster in force: of all statements held.
+func (r *Replica) Roster() *ledger.Roster { return r.register.Load().Current() }
+
+// Register returns the register of roster statements. It is not to be added to:
+// statements go through Ingest.
+func (r *Replica) Register() *ledger.Register { return r.register.Load() }
+
+// Own returns the head after which this gateway seals next and all heads of its
+// chain, by height and hash; zero and none before its first block.
+func (r *Replica) Own() (head ledger.Ref, branches []ledger.Ref) {
+	err := r.Read(func(v *View) (err error) {
+		branches, err = v.HeadsOf(r.own)
+		return err
+	})
+	if err != nil {
+		r.log.Error("the own branch heads cannot be read", "err", err)
+	}
+	if order := joinOrder(branches); len(order) > 0 {
+		head = order[0]
+	}
+	return head, branches
+}
+
+// Changes returns a channel that receives after something was committed;
+// several commits may come as one. stop ends it.
+func (r *Replica) Changes() (changed <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	r.subscribers.Lock()
+	defer r.subscribers.Unlock()
+	r.subscribers.all[c] = true
+	return c, func() {
+		r.subscribers.Lock()
+		defer r.subscribers.Unlock()
+		delete(r.subscribers.all, c)
+	}
+}
+
+func (r *Replica) notify() {
+	r.subscribers.Lock()
+	defer r.subscribers.Unlock()
+	for c := range r.subscribers.all {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Stamp returns the time for the next transaction or block of this gateway, in
+// ms since 1970 UTC. Without a synchronised clock time never steps back; within
+// one millisecond stamps count on by one.
+func (r *Replica) Stamp() (ms int64, clock ledger.Clock) {
+	now, clock := r.o.Now()
+	r.stamp.Lock()
+	defer r.stamp.Unlock()
+	steppedBack := now < r.stamp.now
+	if now <= r.stamp.previous && !(clock == ledger.ClockSynchronised && steppedBack) {
+		r.stamp.previous++
+	} else {
+		r.stamp.previous = now
+	}
+	r.stamp.now = now
+	return r.stamp.previous, clock
+}
