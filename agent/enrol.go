@@ -16,6 +16,9 @@ import (
 	"traveler.example/ledger"
 )
 
+// ErrName refuses a name that files cannot have.
+var ErrName = errors.New("name cannot be used")
+
 // DefaultWitnesses is how many gateways of a network are witnesses unless
 // somebody says otherwise: the first ones.
 const DefaultWitnesses = 21
@@ -91,16 +94,16 @@ func saveKeys(files map[string]crypto.Signer) error {
 }
 
 // CheckFileName reports why the name of an identity cannot be that of a file: it
-// is to be an id without slashes and without a dot in front.
+// is to be an id without slashes and without a dot in front. The errors wrap
+// ErrName.
 func CheckFileName(name string) error {
-	if err := ledger.CheckID(name); err != nil {
-		return fmt.Errorf("name: %w", err)
-	}
-	if strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/") {
-		return fmt.Errorf("name: %q would be a path; leave out slashes and a dot in front", name)
-	}
-	if len(name) > ledger.MaxName {
-		return fmt.Errorf("name: %q has %d characters, a name at most %d", name, len(name), ledger.MaxName)
+	switch err := ledger.CheckID(name); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrName, err)
+	case strings.HasPrefix(name, ".") || strings.Contains(name, "/"):
+		return fmt.Errorf("%w: %q would be a path; leave out slashes and a dot in front", ErrName, name)
+	case len(name) > ledger.MaxName:
+		return fmt.Errorf("%w: %q has %d characters, a name at most %d", ErrName, name, len(name), ledger.MaxName)
 	}
 	return nil
 }

@@ -45,6 +45,9 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 	defer l.work.Wait()
 	for {
 		l.beats[0].Store(l.parts.Now().UnixMilli())
+		if ctx.Err() == nil && l.takeFirst(ctx, devices) {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			l.lights(context.WithoutCancel(ctx), station.Signal{Aspect: station.Idle, Quiet: true})
@@ -57,6 +60,24 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 			l.step(ctx, station.Changed{})
 		case <-beat.C:
 		}
+	}
+}
+
+// takeFirst takes one of the things that go before a look at what changed: one
+// look then serves for all of them.
+func (l *stationLoop) takeFirst(ctx context.Context, devices <-chan drivers.Event) bool {
+	select {
+	case e := <-l.inbox:
+		l.step(ctx, e)
+		return true
+	default:
+	}
+	select {
+	case e := <-devices:
+		l.device(ctx, e)
+		return true
+	default:
+		return false
 	}
 }
 

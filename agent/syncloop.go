@@ -46,6 +46,9 @@ func (l *syncLoop) run(ctx context.Context) error {
 	defer beat.Stop()
 	for {
 		l.beats[1].Store(l.parts.Now().UnixMilli())
+		if ctx.Err() == nil && l.takeFirst(ctx) {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			l.farewell(context.WithoutCancel(ctx), bus)
@@ -64,6 +67,31 @@ func (l *syncLoop) run(ctx context.Context) error {
 			l.step(ctx, peer.Tick{})
 		case <-beat.C:
 		}
+	}
+}
+
+// takeFirst takes one of the things that go before messages, in a fixed order:
+// select would choose at random, and take messages of a connection before its
+// beginning, or after its end.
+func (l *syncLoop) takeFirst(ctx context.Context) bool {
+	select {
+	case s := <-l.parts.BusStates:
+		l.state(ctx, s)
+		return true
+	default:
+	}
+	select {
+	case <-l.wake:
+		l.tell(ctx)
+		return true
+	default:
+	}
+	select {
+	case <-l.timer.C:
+		l.step(ctx, peer.Tick{})
+		return true
+	default:
+		return false
 	}
 }
 
@@ -259,7 +287,8 @@ func (l *syncLoop) publish(ctx context.Context, topic string, retained bool, pay
 const publishLimit = 2 * time.Second
 
 func (l *syncLoop) signFrontier(ctx context.Context, e peer.SignFrontier) {
-	at, _ := l.parts.Replica.Stamp()
+	// Not a stamp of the chain: those are for what is sealed.
+	at := l.parts.Now().UnixMilli()
 	f, err := ledger.SignFrontier(l.parts.Replica.Register().Network(), l.parts.Signer, at, e.Heads)
 	if err != nil {
 		l.parts.Journal.Logger().ErrorContext(ctx, "frontier not signed", slog.Any(journal.KeyError, err))

@@ -78,24 +78,40 @@ func TestWhereIs(t *testing.T) {
 
 // declares says what is wrong, or nothing.
 func declares(path, symbol string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
 	if filepath.Ext(path) != ".go" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err.Error()
+		}
 		if !strings.Contains(string(text), symbol) {
 			return path + " does not contain " + symbol
 		}
 		return ""
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+	if parseSymbols(path)[symbol] {
+		return ""
+	}
+	others, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*.go"))
+	for _, other := range others {
+		if parseSymbols(other)[symbol] {
+			return symbol + " has moved from " + path + " to " + other
+		}
+	}
+	return path + " does not declare " + symbol
+}
+
+// parseSymbols is what a Go file declares; a file that does not parse declares
+// nothing.
+func parseSymbols(path string) map[string]bool {
+	all := map[string]bool{}
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {
-		return err.Error()
+		return all
 	}
-	if symbols := symbolsOf(file); !slices.Contains(symbols, symbol) {
-		return path + " does not declare " + symbol + "; it has " + strings.Join(symbols, ", ")
+	for _, name := range symbolsOf(file) {
+		all[name] = true
 	}
-	return ""
+	return all
 }
 
 // symbolsOf lists what a file declares: names at its top level, methods as

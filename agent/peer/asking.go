@@ -63,7 +63,10 @@ func (m *Machine) pump(now time.Time, v View, next *alarm) {
 	m.askRanges(now, v, &drafts, next)
 	m.askHashes(now, v, &drafts, next)
 	for _, d := range drafts {
-		m.send(now, v, d, next)
+		m.send(now, d, next)
+	}
+	if len(drafts) > 0 {
+		m.wants.turn++
 	}
 }
 
@@ -157,7 +160,6 @@ func (m *Machine) askAllHeads(now time.Time, v View, drafts *[]*draft, next *ala
 	}
 	d.ask.All, d.ask.After = 1, s.after
 	s.paging, s.compareAt = ledger.KeyID{}, now.Add(m.spread(compareEvery))
-	m.wants.turn++
 }
 
 // unlike returns a gateway whose last status shows other heads than are held
@@ -318,7 +320,7 @@ func sample(v View) []ledger.Hash {
 	return setOf(have)
 }
 
-func (m *Machine) send(now time.Time, v View, d *draft, next *alarm) {
+func (m *Machine) send(now time.Time, d *draft, next *alarm) {
 	slices.SortFunc(d.ask.Ranges, func(a, b Range) int { return compareKeys(a.Author, b.Author) })
 	f := flight{to: d.to.ID, deadline: now.Add(m.spread(askTimeout << min(d.to.deaf, 3))), compares: d.ask.All == 1}
 	m.asking.flights = append(m.asking.flights, f)

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"traveler.example/ledger"
@@ -41,7 +42,7 @@ func (m *Machine) receive(now time.Time, v View, e Message) {
 func clip(s string) string {
 	const most = 80
 	if len(s) > most {
-		s = s[:most] + "…"
+		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }
@@ -93,14 +94,19 @@ func (m *Machine) receiveEvidence(v View, author ledger.KeyID, e Message) error 
 
 func (m *Machine) receiveStatus(now time.Time, v View, id ledger.KeyID, e Message) error {
 	s, err := ParseStatus(e.Payload)
-	if err != nil || id == m.config.Self {
+	if err != nil {
 		return err
+	}
+	// A status of this gateway may show what it held before its card was
+	// restored, or that another board has its key.
+	m.claim(now, v, ledger.Ref{Author: id, Height: s.Height, Hash: s.Head}, id)
+	if id == m.config.Self {
+		return nil
 	}
 	p := m.heard(now, v, id, e.Retained)
 	p.Online = s.Offline == 0
 	if s.Height > 0 {
 		p.Height, p.Head = s.Height, s.Head
-		m.claim(now, v, ledger.Ref{Author: id, Height: s.Height, Hash: s.Head}, id)
 	}
 	if p.Online {
 		p.held = s.Held

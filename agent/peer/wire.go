@@ -215,7 +215,7 @@ func (c *check) need(ok bool, field string, value any, rule string, args ...any)
 	}
 	shown := ""
 	if value != nil {
-		shown = fmt.Sprintf("%.80v", value)
+		shown = clip(fmt.Sprint(value))
 	}
 	c.err = &ledger.FieldError{Object: c.object, Field: field, Value: shown, Rule: fmt.Sprintf(rule, args...)}
 }

@@ -154,6 +154,7 @@ func (s *step) sealed(e Sealed) {
 	default:
 		s.fault(p, c, cmp.Or(e.Detail, "scan it again"))
 	}
+	s.announceResolved()
 }
 
 // awaited finds the presentation that an answer is for. A serial is given once.

@@ -19,6 +19,17 @@ func (s *step) changed() {
 			s.reconsider(p, c)
 		}
 	}
+	s.announceResolved()
+}
+
+// announceResolved tells which of the tags that left need not wait any more. While
+// a record is under way it would be overwritten by the words that follow.
+func (s *step) announceResolved() {
+	for _, p := range s.m.spots {
+		if c := p.first(); c != nil && c.phase == recording {
+			return
+		}
+	}
 	s.m.waiting = slices.DeleteFunc(s.m.waiting, s.resolved)
 }
 

@@ -70,6 +70,7 @@ var outcomes = []struct {
 	{agent.ErrUnreachable, exitUnreachable, "is travelerd running? systemctl status travelerd says; --socket names another gateway's socket, --dir reads a stopped one"},
 	{agent.ErrNotPermitted, exitNotPermitted, "ask a person whose role allows it"},
 	{agent.ErrConflict, exitConflict, "look again at what has changed, then repeat"},
+	{agent.ErrName, exitUsage, "a name is 1 to 64 letters, digits and signs without spaces, such as G-DRILL-1"},
 	{agent.ErrKeyOpen, exitNotPermitted, "a private key belongs to its owner alone"},
 	{replica.ErrLocked, exitConflict, "stop the gateway first: systemctl stop travelerd"},
 	{ledger.ErrRefused, exitConflict, "network show, gateway list and identity list tell what the roster has"},
@@ -100,6 +101,24 @@ func judge(err error) (code int, hint string) {
 		hint = h.hint
 	}
 	return code, hint
+}
+
+// naming puts what was asked for in front of an error that does not say it.
+func naming(kind, id string, err error) error {
+	if strings.Contains(err.Error(), id) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", kind, id, err)
+}
+
+// misused marks a value that the ledger cannot have as an error of the command
+// line that gave it.
+func misused(err error) error {
+	var field *ledger.FieldError
+	if errors.As(err, &field) {
+		return usage(hintf(err, "mend the value named"))
+	}
+	return err
 }
 
 // report tells a person what went wrong and returns the exit code.

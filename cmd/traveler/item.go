@@ -35,9 +35,7 @@ func (a *app) itemShow() *cobra.Command {
 
 // explainItem says what to do about an item that cannot be named so.
 func explainItem(name string, err error) error {
-	if !strings.Contains(err.Error(), name) {
-		err = fmt.Errorf("item %s: %w", name, err)
-	}
+	err = naming("item", name, err)
 	switch {
 	case errors.Is(err, agent.ErrNotFound):
 		return hintf(err, "traveler item list shows the items that this gateway knows; traveler peers whether it is behind")
@@ -255,7 +253,7 @@ func (r ruling) complete(ctx context.Context, d agent.Desk, item ledger.ItemID, 
 	}
 	order, err := d.Order(ctx, name)
 	if err != nil {
-		return hintf(fmt.Errorf("order %s: %w", name, err), "traveler order list shows the orders; without its order name --task and --place")
+		return hintf(naming("order", name, err), "traveler order list shows the orders; without its order name --task and --place")
 	}
 	if r.order != "" {
 		body.Order = order.Tx

@@ -76,11 +76,11 @@ func (a *app) ledgerShow() *cobra.Command {
 					return a.print(b, func(w io.Writer) { showBlock(w, b) })
 				}
 				if !errors.Is(err, agent.ErrNotFound) {
-					return fmt.Errorf("block %s: %w", args[0], err)
+					return naming("block", args[0], err)
 				}
 				t, err := d.Transaction(ctx, args[0])
 				if err != nil {
-					return hintf(fmt.Errorf("no block or transaction %s: %w", args[0], err), "traveler ledger log lists blocks, traveler item show the transactions of an item")
+					return hintf(fmt.Errorf("no block, and no transaction: %w", naming("transaction", args[0], err)), "traveler ledger log lists blocks, traveler item show the transactions of an item")
 				}
 				return a.print(t, func(w io.Writer) { showTx(w, t) })
 			})

@@ -66,7 +66,7 @@ type founded struct {
 func (a *app) initNetwork(f agent.Founding) error {
 	n, err := agent.Found(a.networkDir(), f)
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	doc := founded{RosterDocument: n.Document(), Dir: n.Dir, Recovery: f.Recovery}
 	if doc.Recovery == "" {

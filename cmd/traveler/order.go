@@ -38,11 +38,7 @@ func (a *app) readOrder(name string) (orderfile.File, error) {
 	f, err := orderfile.Read(name, text)
 	var wrong *orderfile.Error
 	if errors.As(err, &wrong) {
-		hint := "mend the file there; traveler order check FILE reads it without a gateway"
-		if wrong.Nearest != "" {
-			hint = fmt.Sprintf("did you mean %q?", wrong.Nearest)
-		}
-		return orderfile.File{}, hintf(err, "%s", hint)
+		return orderfile.File{}, hintf(err, "mend the file there; traveler order check FILE reads it without a gateway")
 	}
 	return f, err
 }
@@ -100,7 +96,7 @@ func (a *app) addOrder(ctx context.Context, file, replaces, key string) error {
 		if f.Replaces != "" {
 			old, err := d.Order(ctx, f.Replaces)
 			if err != nil {
-				return hintf(fmt.Errorf("order %s, which is to be replaced: %w", f.Replaces, err), "traveler order list shows the orders that this gateway knows")
+				return fmt.Errorf("what is to be replaced: %w", explainOrder(f.Replaces, err))
 			}
 			f.Order.Replaces = old.Tx
 		}
@@ -115,6 +111,15 @@ func (a *app) addOrder(ctx context.Context, file, replaces, key string) error {
 			fmt.Fprintf(w, "order %s is issued: %s\n", f.Order.ID, receiptLine(receipt))
 		})
 	})
+}
+
+// explainOrder says what to do about an order that cannot be had.
+func explainOrder(name string, err error) error {
+	err = naming("order", name, err)
+	if errors.Is(err, agent.ErrNotFound) {
+		return hintf(err, "traveler order list shows the orders that this gateway knows")
+	}
+	return err
 }
 
 // checkNewOrder refuses a second order of an id that is in force: stations that
@@ -137,7 +142,7 @@ func (a *app) cancelOrder(ctx context.Context, id, key string) error {
 	return a.withDesk(ctx, func(ctx context.Context, d agent.Desk) error {
 		old, err := d.Order(ctx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return explainOrder(id, err)
 		}
 		if old.Cancelled {
 			return hintf(fmt.Errorf("%w: order %s is cancelled already", agent.ErrConflict, old.ID), "nothing is left to do")
@@ -184,7 +189,7 @@ func (a *app) orderShow() *cobra.Command {
 			return a.withDesk(ctx, func(ctx context.Context, d agent.Desk) error {
 				o, err := d.Order(ctx, args[0])
 				if err != nil {
-					return fmt.Errorf("order %s: %w", args[0], err)
+					return explainOrder(args[0], err)
 				}
 				return a.print(o, func(w io.Writer) { showOrder(w, o) })
 			})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -54,12 +55,24 @@ func TestPages(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "Europe/Berlin") // times are shown in the local zone
 			e.Setenv("NO_COLOR", "1")
-			return nil
+			port, err := freePort()
+			e.Setenv("PORT", port)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "travelerd": travelerd, "eventually": eventually,
 		},
 	})
+}
+
+// freePort is a TCP port of this machine that nothing listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
 }
 
 // exits runs a command that is to end with a code: exits 3 traveler item show x.

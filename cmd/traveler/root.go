@@ -55,6 +55,7 @@ orders, shows items and rules on them, and checks the ledger.
 It talks to a running travelerd over --socket; with --dir it reads the directory
 of a stopped gateway, or a copy of one, and does not write to it.`)
 	root.Version = version()
+	root.FParseErrWhitelist.UnknownFlags = false // its flags are everybody's
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -88,6 +89,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 func (a *app) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: long, DisableFlagsInUseLine: true}
 	c.Args = cobra.ArbitraryArgs
+	c.FParseErrWhitelist.UnknownFlags = true // of a command misspelt: its name is the mistake to speak of
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return hintf(errors.New(c.CommandPath()+" needs a command"), "one of %s; see %s --help", strings.Join(names(c), ", "), c.CommandPath())

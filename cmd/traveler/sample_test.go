@@ -84,7 +84,7 @@ var (
 		ID: "WO-1", Tx: fill(0x21), Product: "bracket", Quantity: 20, Planner: "pat", Items: 3, File: "id = \"WO-1\"\n",
 		Order: ledger.Order{ID: "WO-1", Product: "bracket", Design: "drawing 117, revision C", Quantity: 20, Routing: []ledger.Operation{drill, assemble}},
 	}
-	line = agent.ItemLine{
+	housing = agent.ItemLine{
 		ID: fill(0x31), Label: "BR-0007", Product: "bracket", Order: "WO-1", State: "expected", Where: []string{"DRILLING"}, Tags: []string{"04A1B2C3D4E5F6"},
 	}
 	torn = agent.ItemLine{ID: fill(0x32), Label: "BR-0008", Product: "bracket", Order: "WO-1", State: "in conflict"}
@@ -115,7 +115,7 @@ func (d *sample) Peers(ctx context.Context) ([]agent.Peer, error) {
 }
 
 func (d *sample) Items(ctx context.Context, q agent.ItemQuery) ([]agent.ItemLine, error) {
-	all := []agent.ItemLine{line, torn}
+	all := []agent.ItemLine{housing, torn}
 	if q.Phase == "scrapped" {
 		all = nil
 	}
@@ -124,9 +124,9 @@ func (d *sample) Items(ctx context.Context, q agent.ItemQuery) ([]agent.ItemLine
 
 func (d *sample) Item(ctx context.Context, id string) (agent.ItemDocument, error) {
 	switch id {
-	case line.Label, line.Tags[0], line.ID.String(), line.ID.Short():
+	case housing.Label, housing.Tags[0], housing.ID.String(), housing.ID.Short():
 		return answer(ctx, d, agent.ItemDocument{
-			ItemLine: line, Lot: "L-5", Parts: []string{"BO-1", "BO-2"},
+			ItemLine: housing, Lot: "L-5", Parts: []string{"BO-1", "BO-2"},
 			Heads: []agent.HeadLine{{Tx: fill(0x51), Kind: "intake", Author: "G-INTAKE", State: "expected"}},
 			History: []agent.EntryLine{
 				{Tx: fill(0x51), Kind: "intake", What: "taken in as BR-0007 (bracket)", Author: "G-INTAKE", Station: "INTAKE-1", Time: noon, Clock: "synchronised", Block: "G-INTAKE/1", Status: "Confirmed 2 of 3", Confirmed: true},
@@ -190,7 +190,7 @@ func (d *sample) Transaction(ctx context.Context, id string) (agent.TxDocument, 
 		return answer(ctx, d, agent.TxDocument{}, fmt.Errorf("transaction %q: %w", id, agent.ErrNotFound))
 	}
 	return answer(ctx, d, agent.TxDocument{
-		ID: fill(0x52), Kind: "misroute", Sender: "G-DRILL-1", Time: noon + 1000, Clock: "not synchronised", Item: &line.ID,
+		ID: fill(0x52), Kind: "misroute", Sender: "G-DRILL-1", Time: noon + 1000, Clock: "not synchronised", Item: &housing.ID,
 		About: []ledger.TxID{fill(0x51)}, Signed: true, Body: ledger.Misroute{Station: "DRILL-1", Tag: "04A1B2C3D4E5F6"},
 		Places: []agent.PlaceLine{{Author: "G-DRILL-1", Height: 2, Block: fill(0x42), Status: "Void", Reason: "position"}},
 	}, nil)
@@ -250,7 +250,7 @@ func (d *sample) Submit(ctx context.Context, raw []byte) (agent.Receipt, error) 
 }
 
 func (d *sample) Withdraw(ctx context.Context, item, _ string) (agent.Receipt, error) {
-	if item != line.Label {
+	if item != housing.Label {
 		return answer(ctx, d, agent.Receipt{}, fmt.Errorf("item %q: %w", item, agent.ErrNotFound))
 	}
 	return answer(ctx, d, agent.Receipt{Tx: fill(0x55), Block: fill(0x46), Height: 8, Status: "Sealed"}, nil)
@@ -258,8 +258,8 @@ func (d *sample) Withdraw(ctx context.Context, item, _ string) (agent.Receipt, e
 
 func (d *sample) Rule(ctx context.Context, item string) (agent.Heads, error) {
 	switch item {
-	case line.Label:
-		return answer(ctx, d, agent.Heads{Item: line.ID, Label: line.Label, Heads: []ledger.TxID{fill(0x51)}, State: line.State}, nil)
+	case housing.Label:
+		return answer(ctx, d, agent.Heads{Item: housing.ID, Label: housing.Label, Heads: []ledger.TxID{fill(0x51)}, State: housing.State}, nil)
 	case torn.Label:
 		return answer(ctx, d, agent.Heads{Item: torn.ID, Label: torn.Label, Heads: []ledger.TxID{fill(0x53), fill(0x54)}, State: torn.State}, nil)
 	}

@@ -36,7 +36,7 @@ func (a *app) submit(ctx context.Context, d agent.Desk, keyFile string, role led
 	}
 	signed, err := ledger.SignTx(ledger.NetworkID(net), t, key)
 	if err != nil {
-		return agent.Receipt{}, err
+		return agent.Receipt{}, misused(err)
 	}
 	return d.Submit(ctx, signed.Raw())
 }

@@ -51,6 +51,7 @@ func TestReaderUnplugged(t *testing.T) {
 	g := p.gateway("g-intake", "INTAKE-1", "intake", "[intake]\norder = \"PO-1\"\n"+noBroker)
 	g.plug()
 	g.start()
+	g.ready()
 	g.order(twoSteps("PO-1", "DRILL-1"))
 	g.scan("04000000000001", "TAKEN IN")
 	n := len(g.lamp())

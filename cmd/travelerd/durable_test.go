@@ -56,6 +56,7 @@ func traceScans(t *testing.T, strace, more string) error {
 	trace := filepath.Join(t.TempDir(), "trace")
 	g.start(strace, "-f", "-y", "-ttt", "-s", "400", "-o", trace, "-e", "signal=none",
 		"-e", "trace=read,write,openat,mmap,munmap,mremap,msync,fdatasync,fsync")
+	g.ready()
 	g.order(twoSteps("PO-1", "DRILL-1"))
 	tags := []string{"04A1B2C3D4E581", "04A1B2C3D4E582", "04A1B2C3D4E583", "DEADBEEF"}
 	for _, tag := range tags {

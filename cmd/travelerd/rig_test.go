@@ -78,6 +78,7 @@ control_socket = "control.sock"
 %s
 [work]
 station = %q
+minimum_dwell = "50ms"
 
 [ports]
 reader0 = "./reader"
@@ -269,6 +270,17 @@ func (g *gateway) scan(tag, want string) string {
 	ok(g.t, g.reader.Remove(tag))
 	g.shows(n, "IDLE")
 	return line
+}
+
+// ready waits until the daemon answers and its reader is up: a tag that is put
+// on a reader before is there, not scanned.
+func (g *gateway) ready() {
+	g.t.Helper()
+	d := g.desk()
+	g.until("reader up", func() bool {
+		s, err := d.Status(context.Background())
+		return err == nil && len(s.Readers) == 1 && s.Readers[0].Up
+	})
 }
 
 // order has the planner submit a work order through this gateway.
