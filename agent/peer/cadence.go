@@ -18,6 +18,7 @@ type cadence struct {
 	fullAt time.Time // zero: at once
 	nextAt time.Time // the soonest for a partial one
 	dirty  bool      // something was committed since, or could not be said yet
+	greets bool      // a gateway has come that missed what was said before
 	said   []ledger.Ref
 	turn   int // rotates the heads of authors with many
 }
@@ -25,13 +26,21 @@ type cadence struct {
 // restart makes the next frontier a full one: it comes after connecting.
 func (c *cadence) restart() { c.fullAt, c.said = time.Time{}, nil }
 
+// repeat makes the next frontier a full one, as soon as the interval allows.
+func (c *cadence) repeat() {
+	if c.nextAt.Before(c.fullAt) {
+		c.fullAt = c.nextAt
+	}
+}
+
 // frontiers signs a frontier when one is due.
 func (m *Machine) frontiers(now time.Time, v View, next *alarm) {
 	c := &m.cadence
 	if !among(v.Witnesses, m.config.Self) || len(v.Heads) == 0 {
 		return
 	}
-	if next.reached(now, c.fullAt) {
+	if next.reached(now, c.fullAt) || c.greets && next.reached(now, c.nextAt) {
+		c.greets = false
 		c.fullAt = now.Add(m.spread(fullEvery))
 		next.no(c.fullAt)
 		c.said = nil

@@ -94,8 +94,9 @@
 //     times, strangers to the roster as if they were one. Authors under evidence
 //     and revoked ones are asked for and served last, once a second.
 //   - A witness's frontier names the heads that its replica holds. A full one is
-//     retained and goes out after connecting and every ten minutes, partial ones
-//     in between as things change, no sooner than max(2 s, W·N/300 s) after the
+//     retained and goes out after connecting, when a gateway comes that missed
+//     what was said before, and every ten minutes; partial ones in between as
+//     things change, no sooner than max(2 s, W·N/300 s) after the
 //     last, jittered. Of an author with more than eight heads eight are named in
 //     turn.
 //

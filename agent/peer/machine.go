@@ -100,6 +100,9 @@ func (m *Machine) disconnect(now time.Time) {
 	m.asking.flights = nil
 	m.giving.pending = nil
 	m.wants.wake(now)
+	for _, p := range m.peers.list {
+		p.Online = false // nobody is, as far as can be told
+	}
 }
 
 // due does whatever the time has come for, and sets the timer for the rest.

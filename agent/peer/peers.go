@@ -98,11 +98,14 @@ func (m *Machine) makeRoom(now time.Time, v View, newcomer ledger.KeyID) {
 }
 
 // heard notes a sign of life. A retained message is none: its sender may be
-// long gone.
+// long gone. Who is back has missed what was said meanwhile, frontiers too.
 func (m *Machine) heard(now time.Time, v View, id ledger.KeyID, retained bool) *peer {
 	p := m.meet(now, v, id)
 	p.seen = now
 	if !retained {
+		if !p.Online {
+			m.cadence.repeat()
+		}
 		p.Online, p.Heard, p.deaf = true, now, 0
 		m.watch.hear(now)
 	}

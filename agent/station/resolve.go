@@ -11,7 +11,7 @@ import (
 // changed decides again what waits: a tag that still lies on its reader goes on
 // by itself, of one that has left the terminal says that it can be scanned now.
 func (s *step) changed() {
-	if !s.m.open || s.m.problem != "" {
+	if !s.decides() {
 		return
 	}
 	for _, p := range s.m.spots {
@@ -22,9 +22,15 @@ func (s *step) changed() {
 	s.announceResolved()
 }
 
+// decides reports whether the gateway is able to decide on anything.
+func (s *step) decides() bool { return s.m.open && s.m.problem == "" }
+
 // announceResolved tells which of the tags that left need not wait any more. While
 // a record is under way it would be overwritten by the words that follow.
 func (s *step) announceResolved() {
+	if !s.decides() {
+		return
+	}
 	for _, p := range s.m.spots {
 		if c := p.first(); c != nil && c.phase == recording {
 			return

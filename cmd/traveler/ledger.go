@@ -79,8 +79,12 @@ func (a *app) ledgerShow() *cobra.Command {
 					return naming("block", args[0], err)
 				}
 				t, err := d.Transaction(ctx, args[0])
+				if errors.Is(err, agent.ErrNotFound) || errors.Is(err, agent.ErrRefused) { // not there, or nothing that can be
+					return hintf(fmt.Errorf("no block and no transaction %s: %w", args[0], agent.ErrNotFound),
+						"traveler ledger log lists blocks, traveler item show the transactions of an item")
+				}
 				if err != nil {
-					return hintf(fmt.Errorf("no block, and no transaction: %w", naming("transaction", args[0], err)), "traveler ledger log lists blocks, traveler item show the transactions of an item")
+					return naming("transaction", args[0], err)
 				}
 				return a.print(t, func(w io.Writer) { showTx(w, t) })
 			})

@@ -99,6 +99,7 @@ type gateway struct {
 	plant *plant
 	name  string
 	dir   string
+	env   []string // more of it for the daemon
 
 	reader *emulate.PN532
 	socket *emulate.Socket
@@ -124,7 +125,7 @@ func (g *gateway) start(under ...string) {
 	g.t.Helper()
 	args := append(under, os.Args[0], "--profile", filepath.Join(g.dir, agent.ProfileName))
 	g.cmd = exec.Command(args[0], args[1:]...)
-	g.cmd.Env = append(os.Environ(), childEnv+"=1")
+	g.cmd.Env = append(append(os.Environ(), childEnv+"=1"), g.env...)
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := g.cmd.StderrPipe()
 	ok(g.t, err)
