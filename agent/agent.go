@@ -133,6 +133,7 @@ func New(cfg Config, parts Parts) (*Agent, error) {
 	a.station = stationLoop{Agent: a, machine: station.New(cfg.Machine), inbox: make(chan station.Event, 64)}
 	a.sync = syncLoop{
 		Agent: a, machine: peer.New(cfg.Peer), topics: peer.TopicsOf(cfg.Peer.Network), wake: make(chan struct{}, 1),
+		named: map[ledger.KeyID]bool{},
 	}
 	return a, nil
 }
@@ -179,9 +180,15 @@ func (a *Agent) Run(ctx context.Context) error {
 func (a *Agent) watch(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for wall, seconds := (clockWatch{}), 0; ; seconds++ {
 		a.checkStorage(ctx)
-		a.checkClock(ctx)
+		a.checkClock(ctx, &wall)
+		if seconds%60 == 0 {
+			a.limiter.Settle(ctx)
+		}
+		if seconds%3600 == 0 {
+			a.checkGrowth(ctx)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -212,12 +219,53 @@ func (a *Agent) checkStorage(ctx context.Context) {
 	a.station.post(ctx, station.Stored{Problem: now})
 }
 
-func (a *Agent) checkClock(ctx context.Context) {
+// clockWatch compares the wall clock with the monotonic one.
+type clockWatch struct{ last time.Time }
+
+// stepLimit is how far the two clocks may part in a second before that is a step
+// and not the work of a time server.
+const stepLimit = 5 * time.Second
+
+// stepped returns by how much the wall clock was set since the last call.
+func (w *clockWatch) stepped(now time.Time) time.Duration {
+	defer func() { w.last = now }()
+	if w.last.IsZero() {
+		return 0
+	}
+	by := now.Round(0).Sub(w.last.Round(0)) - now.Sub(w.last)
+	if by.Abs() < stepLimit {
+		return 0
+	}
+	return by
+}
+
+func (a *Agent) checkClock(ctx context.Context, wall *clockWatch) {
+	if by := wall.stepped(a.parts.Now()); by != 0 {
+		a.parts.Journal.Event(ctx, journal.ClockStepped, "the clock was set by "+by.Round(time.Second).String()+": dwell times and order of work are not touched",
+			slog.String(journal.KeyFound, by.Round(time.Second).String()))
+	}
 	if a.parts.Clock() == ledger.ClockUnsynchronised {
 		a.outages.Down(ctx, journal.ClockUnsynchronised, "", "the clock is not synchronised: times are evidence only, work goes on")
 	} else {
 		a.outages.Up(ctx, journal.ClockUnsynchronised, "", "the clock is synchronised")
 	}
+}
+
+// daysWarned is how long before the disk is full maintenance is told.
+const daysWarned = 14
+
+// checkGrowth foretells a full disk while there is time to act.
+func (a *Agent) checkGrowth(ctx context.Context) {
+	var st replica.Stats
+	err := a.parts.Replica.Read(func(v *replica.View) (err error) {
+		st, err = v.Stats()
+		return err
+	})
+	if err != nil || st.DaysLeft < 0 || st.DaysLeft > daysWarned {
+		return
+	}
+	a.limiter.Event(ctx, journal.ReplicaFilling, "", fmt.Sprintf("the disk will be full in %d days at this pace", st.DaysLeft),
+		slog.Int64(journal.KeyFree, st.FreeBytes))
 }
 
 // Alive reports whether both loops have turned within the given time: what a

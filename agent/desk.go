@@ -89,7 +89,18 @@ func clockWord(c ledger.Clock) string {
 	return "not synchronised"
 }
 
+// Status is Brief with the hash of the shared views, for which all of them are
+// read.
 func (d *desk) Status(ctx context.Context) (Status, error) {
+	s, err := d.brief()
+	if err == nil {
+		s.Views, err = d.replica.DumpHash()
+	}
+	return s, err
+}
+
+// brief is the status without what has to be read at length.
+func (d *desk) brief() (Status, error) {
 	s := Status{Gateway: d.name, Key: d.key, Network: d.genesis.Name, NetworkID: d.genesis.Network().String()}
 	err := d.replica.Read(func(v *replica.View) error {
 		st, err := v.Stats()
@@ -123,9 +134,6 @@ func (d *desk) Status(ctx context.Context) (Status, error) {
 		return err
 	})
 	if err != nil {
-		return s, err
-	}
-	if s.Views, err = d.replica.DumpHash(); err != nil {
 		return s, err
 	}
 	if d.live != nil {

@@ -17,8 +17,13 @@ import (
 	"traveler.example/ledger/replica"
 )
 
+// Brief is this gateway's status without the hash of its views.
+func (a *Agent) Brief() (Status, error) { return a.desk().brief() }
+
 // Desk answers questions about this running gateway.
-func (a *Agent) Desk() Desk {
+func (a *Agent) Desk() Desk { return a.desk() }
+
+func (a *Agent) desk() *desk {
 	return &desk{replica: a.parts.Replica, genesis: a.parts.Genesis, name: a.cfg.Name, key: a.key, live: a}
 }
 
@@ -124,7 +129,11 @@ func (a *Agent) submit(ctx context.Context, raw []byte) (Receipt, error) {
 	case err != nil:
 		return Receipt{}, err
 	}
-	return a.sealOne(ctx, t)
+	receipt, err := a.sealOne(ctx, t)
+	if o, is := t.Body.(ledger.Order); is && err == nil {
+		a.ordered(ctx, o)
+	}
+	return receipt, err
 }
 
 // ancestors answers Apply from what is held now, for one more block.
@@ -227,7 +236,6 @@ func (a *Agent) enrol(ctx context.Context, raw []byte) error {
 	for range r.Gaps {
 		return fmt.Errorf("%w: what the statement builds on is not here yet", ErrConflict)
 	}
-	a.sync.rosterChanged(ctx)
 	a.sync.report(nil, r.Statements)
 	a.station.post(ctx, station.Changed{})
 	return nil
@@ -240,8 +248,31 @@ func (l *syncLoop) rosterChanged(ctx context.Context) {
 	l.checkRoster(ctx, roster)
 }
 
-// checkRoster tells whether this gateway may work at its station.
+// newcomers tells of gateways that were not in the roster before.
+func (l *syncLoop) newcomers(ctx context.Context, roster *ledger.Roster) {
+	first := l.gateways == nil
+	if first {
+		l.gateways = map[ledger.KeyID]bool{}
+	}
+	for _, i := range roster.Identities() {
+		if i.Roles&ledger.RoleGateway == 0 || l.gateways[i.ID] {
+			continue
+		}
+		l.gateways[i.ID] = true
+		if !first {
+			l.parts.Journal.Event(ctx, journal.GatewayJoined, "gateway "+i.Name+" was let in", slog.String(journal.KeyPeer, i.Name))
+		}
+	}
+	for _, d := range roster.Doubled() {
+		if d.Name != "" {
+			l.limiter.Event(ctx, journal.IdentityDoubled, d.Name, "two keys are enrolled as "+d.Name, slog.String(journal.KeyOperator, d.Name))
+		}
+	}
+}
+
+// checkRoster tells who came and whether this gateway may work at its station.
 func (l *syncLoop) checkRoster(ctx context.Context, roster *ledger.Roster) {
+	l.newcomers(ctx, roster)
 	id := l.cfg.Station.ID
 	where := slog.String(journal.KeyStation, id)
 	if _, ok := roster.Assigned(l.key, id); ok {

@@ -29,6 +29,10 @@ type syncLoop struct {
 	sealed   []ledger.Ref  // own blocks not told to the machine yet
 	wake     chan struct{} // something was sealed
 	enrolled []ledger.Hash // statements handed in at the control socket
+
+	home     string                // the broker last connected to
+	gateways map[ledger.KeyID]bool // known from the roster
+	named    map[ledger.KeyID]bool // in evidence, and said so
 }
 
 // drain bounds how many messages are taken before their objects are made
@@ -44,6 +48,7 @@ func (l *syncLoop) run(ctx context.Context) error {
 	defer l.timer.Stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	l.checkRoster(ctx, l.parts.Replica.Roster())
 	for {
 		l.beats[1].Store(l.parts.Now().UnixMilli())
 		if ctx.Err() == nil && l.takeFirst(ctx) {
@@ -116,7 +121,7 @@ func (l *syncLoop) connect(ctx context.Context) *connection {
 	go func() {
 		defer close(c.ended)
 		if err := l.parts.Bus.Run(busCtx); err != nil {
-			l.parts.Journal.Event(ctx, journal.BrokerRefused, "the bus ended: "+err.Error(), slog.Any(journal.KeyError, err))
+			l.outages.Down(ctx, journal.BrokerRefused, "", "the bus ended: "+err.Error(), slog.Any(journal.KeyError, err))
 		}
 	}()
 	return c
@@ -147,7 +152,13 @@ func (l *syncLoop) farewell(ctx context.Context, bus *connection) {
 func (l *syncLoop) state(ctx context.Context, s mqtt.State) {
 	if s.Connected {
 		l.broker.Store(&s.Broker)
-		l.outages.Up(ctx, journal.BrokerLost, "", "connected to broker "+s.Broker, slog.String(journal.KeyBroker, s.Broker))
+		at := slog.String(journal.KeyBroker, s.Broker)
+		l.outages.Up(ctx, journal.BrokerLost, "", "connected to broker "+s.Broker, at)
+		l.outages.Up(ctx, journal.BrokerRefused, "", "broker "+s.Broker+" admits this gateway", at)
+		if l.home != "" && l.home != s.Broker {
+			l.parts.Journal.Event(ctx, journal.BrokerSwitched, "broker "+s.Broker+" is in use instead of "+l.home, at)
+		}
+		l.home = s.Broker
 		l.step(ctx, peer.Connected{})
 		return
 	}
@@ -198,6 +209,9 @@ func (l *syncLoop) tell(ctx context.Context) {
 	sealed, enrolled := l.sealed, l.enrolled
 	l.sealed, l.enrolled = nil, nil
 	l.sealedMu.Unlock()
+	if len(enrolled) > 0 {
+		l.rosterChanged(ctx)
+	}
 	if len(sealed)+len(enrolled) > 0 {
 		l.step(ctx, peer.Committed{Sealed: sealed, Statements: enrolled})
 	}
@@ -427,6 +441,10 @@ func (a *Agent) nameOf(id ledger.KeyID) string {
 // announce writes to the journal what maintenance wants to know of a result.
 func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 	for _, author := range r.Evidence {
+		if l.named[author] {
+			continue
+		}
+		l.named[author] = true
 		l.parts.Journal.Event(ctx, journal.EvidenceFound, "two versions of the chain of "+l.nameOf(author)+" exist",
 			slog.String(journal.KeyPeer, l.nameOf(author)))
 	}
@@ -438,7 +456,41 @@ func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 			l.limiter.Event(ctx, journal.ChainRestored, "own", "own blocks that were lost here came back from peers", slog.String(journal.KeyBlock, own.String()))
 		}
 	}
+	l.orders(ctx, r.Blocks)
 	l.conflicts(ctx, r.Changed)
+}
+
+// ordersFrom is the most blocks of one batch that are looked through for orders:
+// a gateway that catches up does not tell the orders of a year.
+const ordersFrom = 16
+
+// orders tells of work orders that have come.
+func (l *syncLoop) orders(ctx context.Context, blocks []ledger.Ref) {
+	if len(blocks) > ordersFrom {
+		return
+	}
+	_ = l.parts.Replica.Read(func(v *replica.View) error { // damage is told where it matters
+		for _, ref := range blocks {
+			b, ok, err := v.Block(ref.Hash)
+			if err != nil || !ok {
+				return err
+			}
+			for _, t := range b.Txs() {
+				if o, is := t.Body.(ledger.Order); is {
+					l.ordered(ctx, o)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (a *Agent) ordered(ctx context.Context, o ledger.Order) {
+	id, words := journal.OrderReceived, "order "+o.ID+" is here: "+o.Product
+	if o.Cancelled == 1 {
+		id, words = journal.OrderCancelled, "order "+o.ID+" is cancelled: its items are held"
+	}
+	a.parts.Journal.Event(ctx, id, words, slog.String(journal.KeyOrder, o.ID))
 }
 
 // conflicts tells when an item comes into conflict and when it is ruled on.

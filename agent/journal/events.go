@@ -15,8 +15,6 @@ const (
 	DaemonStalled  ID = "daemon.stalled"  // a loop of the daemon does not answer; the watchdog will restart it
 	DaemonMoving   ID = "daemon.moving"   // the loop answers again
 
-	ProfileUnsafe ID = "profile.unsafe" // the profile switches a protection off
-
 	KeyRefused ID = "key.refused" // the key file cannot be used
 
 	GenesisRefused ID = "genesis.refused" // the genesis file cannot be used
@@ -77,7 +75,6 @@ const (
 	ReplicaSpaceBack ID = "replica.space-back" // there is free space again
 	ReplicaFilling   ID = "replica.filling"    // the disk will be full soon
 	ReplicaDamaged   ID = "replica.damaged"    // stored bytes are not what was stored
-	ReplicaRebuilt   ID = "replica.rebuilt"    // the views were computed anew from the blocks
 	ReplicaUnsynced  ID = "replica.unsynced"   // the replica runs without flushing to the disk
 
 	AppendFailed ID = "append.failed" // a block could not be made durable
@@ -90,7 +87,6 @@ const (
 
 	ItemConflict ID = "item.conflict" // an item has more than one valid head
 	ItemRuled    ID = "item.ruled"    // the conflict of an item has ended
-	ItemVoid     ID = "item.void"     // a sealed transaction changes nothing
 
 	RosterChanged ID = "roster.changed" // a roster statement took effect
 	RosterRefused ID = "roster.refused" // a roster statement does not count
@@ -124,7 +120,6 @@ var table = []Definition{
 	{ID: DaemonFailed, MessageID: "6061e4b6f75f443e90eb679c51572b8d", Level: slog.LevelError, Fields: []string{KeyError}},
 	{ID: DaemonStalled, MessageID: "7651d89166ca49c4a0a482670894e425", Level: slog.LevelError, EndedBy: DaemonMoving, Fields: []string{KeyReason}},
 	{ID: DaemonMoving, MessageID: "6dd472a87db44e5b84b776f0549e9bfe", Level: LevelNotice, Fields: []string{KeyReason, KeyLasted}},
-	{ID: ProfileUnsafe, MessageID: "9539f77ec41d4a35a2f1e0af11733ad3", Level: slog.LevelWarn, Fields: []string{KeyReason, KeyPath}},
 	{ID: KeyRefused, MessageID: "2b9449a25c3a4807a98534c7cbcd9f18", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
 	{ID: GenesisRefused, MessageID: "fb1e1004736948ce89a8e49188ebe967", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
 	{ID: ControlRefused, MessageID: "9e8a46d6fd52436da9de36bf69547813", Level: slog.LevelWarn, Fields: []string{KeyReason}},
@@ -174,7 +169,6 @@ var table = []Definition{
 	{ID: ReplicaSpaceBack, MessageID: "e1b3b5d196a34411bf3dba7a81b1d53b", Level: LevelNotice, Fields: []string{KeyPath, KeyFree}},
 	{ID: ReplicaFilling, MessageID: "58f11b9ba70549088d674dff90189744", Level: slog.LevelWarn, Fields: []string{KeyPath, KeyFree}},
 	{ID: ReplicaDamaged, MessageID: "07a74796419c4ebbae4f3fdf198641b3", Level: slog.LevelError, Fields: []string{KeyPath, KeyBlock, KeyError}},
-	{ID: ReplicaRebuilt, MessageID: "2695586b76844c3ea70b4caea744f179", Level: LevelNotice, Fields: []string{KeyPath}},
 	{ID: ReplicaUnsynced, MessageID: "203b3eda86fa455d8936a088771f7d06", Level: slog.LevelWarn, Fields: []string{KeyPath}},
 	{ID: AppendFailed, MessageID: "0a007612ade6465bad32b3ba9954035a", Level: slog.LevelError, EndedBy: AppendBack, Fields: []string{KeyError}},
 	{ID: AppendBack, MessageID: "67f4f7e24c164e168fd74d13e1e1409f", Level: LevelNotice},
@@ -183,7 +177,6 @@ var table = []Definition{
 	{ID: EvidenceFound, MessageID: "444dc8f3795344558075bbd46b55222c", Level: slog.LevelWarn, Fields: []string{KeyPeer, KeyBlock}},
 	{ID: ItemConflict, MessageID: "a8ea5f82d2054bc091af45e351e86ec5", Level: slog.LevelWarn, EndedBy: ItemRuled, Fields: []string{KeyItem}},
 	{ID: ItemRuled, MessageID: "b89d09e0a4584654a2ca2e1cec3c0212", Level: LevelNotice, Fields: []string{KeyItem}},
-	{ID: ItemVoid, MessageID: "b157f125436d438e8175afa4ad4a246a", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyBlock, KeyReason}},
 	{ID: RosterChanged, MessageID: "11d4074cb7cf41bc8c33c28e94986cf6", Level: LevelNotice},
 	{ID: RosterRefused, MessageID: "3d4c28b20fd642d285e24fa521e58793", Level: slog.LevelWarn, Fields: []string{KeyReason}},
 	{ID: StationDoubled, MessageID: "51066feabefb4943991181a5bb724e99", Level: slog.LevelWarn, EndedBy: StationSingle, Fields: []string{KeyStation, KeyPeer}},

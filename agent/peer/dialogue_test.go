@@ -187,7 +187,7 @@ func TestForgetfulBroker(t *testing.T) {
 }
 
 // TestLossOfAnyMessage loses one delivery at each position in turn; of dialogues
-// of many messages at thirty positions.
+// of many messages at twelve positions.
 func TestLossOfAnyMessage(t *testing.T) {
 	for _, d := range dialogues {
 		if strings.HasPrefix(d.name, "heads of") || strings.HasPrefix(d.name, "a new") || strings.HasPrefix(d.name, "500") {
@@ -197,8 +197,8 @@ func TestLossOfAnyMessage(t *testing.T) {
 			r := newRig(t, "a*", "b*", "c")
 			r.converge(d.within, d.play(r)...)
 			count, every := r.messages, 1
-			if most := 300; count > most {
-				every = count / 30
+			if most := 100; count > most {
+				every = count / 12
 			}
 			worst := time.Duration(0)
 			for lost := 1; lost <= count; lost += every {
@@ -234,7 +234,9 @@ func TestSameRunSameMessages(t *testing.T) {
 	trace := func(d int) string {
 		r := newRig(t, "a*", "b*", "c")
 		h := sha256.New()
-		r.trace = func(from *node, p Publish) { fmt.Fprintf(h, "%s %v %s %v %x\n", from.name, r.now, p.Topic, p.Retained, p.Payload) }
+		r.trace = func(from *node, p Publish) {
+			fmt.Fprintf(h, "%s %v %s %v %x\n", from.name, r.now, p.Topic, p.Retained, p.Payload)
+		}
 		dialogues[d].play(r)
 		r.run(time.Minute)
 		return fmt.Sprintf("%x", h.Sum(nil))

@@ -197,7 +197,7 @@ func (s *shelf) ingestBlock(b ledger.UnverifiedBlock, c *Committed) {
 		c.Refused = append(c.Refused, Refusal{Of: ref, Err: ledger.ErrLinks})
 		return
 	}
-	block, err := b.Verify(r)
+	block, err := verify(b, r)
 	switch {
 	case errors.Is(err, ledger.ErrSignature):
 		c.Gaps = append(c.Gaps, Gap{Of: ref, Want: ref})
@@ -207,6 +207,19 @@ func (s *shelf) ingestBlock(b ledger.UnverifiedBlock, c *Committed) {
 		s.put(block)
 		c.Blocks = append(c.Blocks, ref)
 	}
+}
+
+// verified are blocks whose signatures held before: the same blocks are played
+// many times, and with the race detector a signature is dear.
+var verified = map[ledger.Hash]bool{}
+
+func verify(b ledger.UnverifiedBlock, r *ledger.Roster) (ledger.Block, error) {
+	if verified[b.Hash()] && r.Has(b.Header().Author, ledger.RoleGateway) {
+		return b.Trusted(), nil
+	}
+	block, err := b.Verify(r)
+	verified[b.Hash()] = err == nil
+	return block, err
 }
 
 // node is one gateway of a test.

@@ -42,12 +42,18 @@ func TestCase02Dwell(t *testing.T) {
 	drill := p.at("drill-1")
 	tell(t, p,
 		row{what: "first tap, slow disk", at: drill, do: func(g *gateway) { hold(g); tap("T1")(g) }},
-		row{what: "durable after 5 s: shown, though it has left", at: drill, after: 5 * time.Second, do: func(g *gateway) { g.hold = false; release(g) },
-			lights: "green idle", says: "ACCEPTED T1 tag T1: Do drill-it, then scan again.", logs: "scan.accepted", seals: "accept drill"},
-		row{what: "second tap 1 s after the light", at: drill, after: time.Second, do: tap("T1"), lights: "green-again idle",
-			says: "ACCEPTED (already) T1|already accepted 1 s ago|a scan in 1 s completes it", logs: "scan.too-soon"},
-		row{what: "the third does not wait longer for that", at: drill, after: time.Second, do: tap("T1"), lights: "green idle",
-			says: "COMPLETED T1|Take it to press-1", logs: "scan.completed", seals: "report drill"},
+		row{
+			what: "durable after 5 s: shown, though it has left", at: drill, after: 5 * time.Second, do: func(g *gateway) { g.hold = false; release(g) },
+			lights: "green idle", says: "ACCEPTED T1 tag T1: Do drill-it, then scan again.", logs: "scan.accepted", seals: "accept drill",
+		},
+		row{
+			what: "second tap 1 s after the light", at: drill, after: time.Second, do: tap("T1"), lights: "green-again idle",
+			says: "ACCEPTED (already) T1|already accepted 1 s ago|a scan in 1 s completes it", logs: "scan.too-soon",
+		},
+		row{
+			what: "the third does not wait longer for that", at: drill, after: time.Second, do: tap("T1"), lights: "green idle",
+			says: "COMPLETED T1|Take it to press-1", logs: "scan.completed", seals: "report drill",
+		},
 	)
 }
 
@@ -147,8 +153,10 @@ func TestCase05Tags(t *testing.T) {
 		row{what: "two open items on one tag", at: drill, do: put("T2"), lights: "amber", says: "CHOOSE tag T2|Choose the item", logs: "scan.choose"},
 		row{what: "a choice that is none", at: drill, do: choose(ledger.ItemID{1}), lights: "idle", says: "SCAN AGAIN"},
 		row{what: "chosen", at: drill, do: choose(third.ID), lights: "green", says: "ACCEPTED T3 tag T2", logs: "scan.accepted", seals: "accept drill"},
-		row{what: "lifted and put back: it has to be chosen again", at: drill, after: time.Minute, do: func(g *gateway) { lift("T2")(g); put("T2")(g) },
-			lights: "idle amber", says: "CHOOSE tag T2", logs: "scan.choose"},
+		row{
+			what: "lifted and put back: it has to be chosen again", at: drill, after: time.Minute, do: func(g *gateway) { lift("T2")(g); put("T2")(g) },
+			lights: "idle amber", says: "CHOOSE tag T2", logs: "scan.choose",
+		},
 		row{what: "at intake", at: entrance, do: tap("T2"), lights: "red idle", says: "TAG IN USE tag T2", logs: "scan.tag-in-use"},
 		row{what: "the binding is superseded", at: entrance, do: func(g *gateway) {
 			p.signed("quinn", ledger.Tx{Item: third.ID, Body: ledger.Bind{Tags: []string{"T4"}, Supersedes: []ledger.TxID{bind}}})
@@ -194,8 +202,10 @@ func TestCase07LightOfARecordUnderWay(t *testing.T) {
 		row{what: "another, whose reader goes and comes", at: drill, do: func(g *gateway) { put("T2")(g); down("bench")(g); up("bench")(g) }, lights: "fault idle", says: "READER BACK"},
 		row{what: "recorded: said, but nobody knows whether it lies there", at: drill, do: release, lights: "green idle", says: "ACCEPTED T2", logs: "scan.accepted", seals: "accept drill"},
 		row{what: "two at once", at: drill, after: time.Minute, do: func(g *gateway) { put("T1")(g); put("T3")(g); lift("T1")(g) }, says: "ACCEPTED T2"},
-		row{what: "each has its light, in order", at: drill, do: release, lights: "green idle green", says: "ACCEPTED T3",
-			logs: "scan.completed scan.accepted", seals: "report drill, accept drill"},
+		row{
+			what: "each has its light, in order", at: drill, do: release, lights: "green idle green", says: "ACCEPTED T3",
+			logs: "scan.completed scan.accepted", seals: "report drill, accept drill",
+		},
 		row{what: "the disk fails", at: drill, after: time.Minute, do: func(g *gateway) {
 			g.breaks = errors.New("input/output error")
 			put("T3")(g)
@@ -219,8 +229,10 @@ func TestCase07TwoTags(t *testing.T) {
 		row{what: "an unknown one beside it", at: drill, do: put("X9"), lights: "red", says: "UNKNOWN TAG tag X9 (the last put of 2 on bench)", logs: "scan.unknown-tag"},
 		row{what: "the first is lifted: the light is the other's", at: drill, do: lift("T1"), says: "UNKNOWN TAG"},
 		row{what: "the other is lifted", at: drill, do: lift("X9"), lights: "idle", says: "UNKNOWN TAG"},
-		row{what: "one that waits is covered", at: drill, do: func(g *gateway) { put("X9")(g); put("T2")(g) }, lights: "red green",
-			says: "ACCEPTED T2 tag T2 (the last put of 2 on bench)", logs: "scan.unknown-tag scan.accepted", seals: "accept drill"},
+		row{
+			what: "one that waits is covered", at: drill, do: func(g *gateway) { put("X9")(g); put("T2")(g) }, lights: "red green",
+			says: "ACCEPTED T2 tag T2 (the last put of 2 on bench)", logs: "scan.unknown-tag scan.accepted", seals: "accept drill",
+		},
 		row{what: "the last is lifted: nothing happens to the one below", at: drill, after: time.Minute, do: lift("T2"), lights: "idle", says: "ACCEPTED T2"},
 		row{what: "nor on news", at: drill, do: func(g *gateway) { g.step(station.Changed{}) }, says: "ACCEPTED T2"},
 	)

@@ -50,15 +50,19 @@ func TestScaleAndLiftedItems(t *testing.T) {
 		row{what: "seen twice", at: scale, do: put("T1"), says: "being weighed"},
 		row{what: "another tag on the other reader", at: scale, do: putOn("side", "T2"), lights: "amber", says: "WAIT (weight) T2|tag T1 is being weighed", logs: "scan.wait"},
 		row{what: "the first is weighed", at: scale, do: weighs(110_000, ""), lights: "green", says: "ACCEPTED T1", logs: "scan.accepted", seals: "accept weigh"},
-		row{what: "the other in its place: overtaken by a third", at: scale, do: func(g *gateway) { put("T2")(g); put("X9")(g) }, lights: "amber amber idle red",
-			says: "UNKNOWN TAG tag X9", logs: "scan.wait scan.unknown-tag"},
+		row{
+			what: "the other in its place: overtaken by a third", at: scale, do: func(g *gateway) { put("T2")(g); put("X9")(g) }, lights: "amber amber idle red",
+			says: "UNKNOWN TAG tag X9", logs: "scan.wait scan.unknown-tag",
+		},
 		row{what: "its answer is for nobody", at: scale, do: weighs(110_000, ""), says: "UNKNOWN TAG"},
 		row{what: "an answer that nobody asked for", at: scale, do: func(g *gateway) {
 			g.step(station.Weighed{Serial: 999})
 			g.step(station.Sealed{Serial: 999, Outcome: station.Durable})
 		}, says: "UNKNOWN TAG"},
-		row{what: "the reader goes while it weighs", at: scale, do: func(g *gateway) { put("T2")(g); down("bench")(g) }, lights: "amber fault fault fault",
-			says: "READER DOWN", logs: "scan.wait"},
+		row{
+			what: "the reader goes while it weighs", at: scale, do: func(g *gateway) { put("T2")(g); down("bench")(g) }, lights: "amber fault fault fault",
+			says: "READER DOWN", logs: "scan.wait",
+		},
 	)
 }
 
@@ -124,8 +128,10 @@ func TestFullDisk(t *testing.T) {
 		row{what: "told twice", at: drill, do: (*gateway).watch, says: "FAULT nothing"},
 		row{what: "another scan", at: drill, do: func(g *gateway) { putOn("side", "T2")(g); liftFrom("side", "T2")(g) }, lights: "fault fault", says: "FAULT tag T2", logs: "scan.wait"},
 		row{what: "news", at: drill, do: func(g *gateway) { g.step(station.Changed{}) }, says: "FAULT tag T2"},
-		row{what: "space again", at: drill, do: func(g *gateway) { g.free.Store(1 << 40); g.watch() }, lights: "idle green green-again",
-			says: "ACCEPTED T1|CAN BE SCANNED NOW T2", logs: "scan.accepted scan.resolved", seals: "accept drill"},
+		row{
+			what: "space again", at: drill, do: func(g *gateway) { g.free.Store(1 << 40); g.watch() }, lights: "idle green green-again",
+			says: "ACCEPTED T1|CAN BE SCANNED NOW T2", logs: "scan.accepted scan.resolved", seals: "accept drill",
+		},
 	)
 }
 
@@ -183,7 +189,12 @@ func TestEntered(t *testing.T) {
 		row{what: "another item does not take it", at: drill, do: putOn("side", "T2"), lights: "green", says: "ACCEPTED T2", logs: "scan.accepted", seals: "accept drill"},
 		row{what: "nor at its completion", at: drill, after: time.Minute, do: putOn("side", "T2"), lights: "amber", says: "WAIT T2|measurements: bore", logs: "scan.wait"},
 		row{what: "the one meant does", at: drill, do: put("T1"), lights: "green", says: "COMPLETED T1", logs: "scan.completed", seals: "report drill"},
-		row{what: "by name, while it lies there", at: drill, do: func(g *gateway) { g.step(station.Entered{Item: g.item("T2").ID, Form: failed}) }, lights: "red",
-			says: "SET ASIDE T2|it failed: drill broke", logs: "scan.rejected", seals: "report drill failed"},
+		row{
+			what: "by name, while it lies there", at: drill, do: func(g *gateway) { g.step(station.Entered{Item: g.item("T2").ID, Form: failed}) }, lights: "red",
+			says: "SET ASIDE T2|it failed: drill broke", logs: "scan.rejected", seals: "report drill failed",
+		},
+		row{what: "the report is withdrawn", at: drill, do: mustBe(func(g *gateway) error { return g.withdraw("T2") }), says: "SET ASIDE", seals: "withdraw"},
+		row{what: "in work again", at: drill, do: putOn("side", "T2"), lights: "green-again", says: "ACCEPTED (already) T2", logs: "scan.repeated"},
+		row{what: "what was recorded once is not entered again", at: drill, after: time.Minute, do: putOn("side", "T2"), lights: "amber", says: "WAIT T2|measurements: bore", logs: "scan.wait"},
 	)
 }

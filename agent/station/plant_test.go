@@ -1,28 +1,34 @@
 package station_test
 
 import (
-	"cmp"
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync/atomic"
-	"testing"
 	"time"
 
-	"traveler.example/agent/journal"
 	"traveler.example/agent/station"
 	"traveler.example/ledger"
 	"traveler.example/ledger/replica"
 )
 
+// tester is what testing.T and rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Cleanup(f func())
+	Context() context.Context
+}
+
 // plant is a few gateways with real replicas, one clock and a network that
 // delivers when it is told to.
 type plant struct {
-	t        testing.TB
+	t        tester
 	genesis  ledger.Genesis
 	net      ledger.NetworkID
 	now      time.Time
@@ -64,7 +70,7 @@ func signerOf(name string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-func publicOf(t testing.TB, name string) ledger.PublicKey {
+func publicOf(t tester, name string) ledger.PublicKey {
 	pub, err := ledger.PublicKeyOf(signerOf(name))
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +80,7 @@ func publicOf(t testing.TB, name string) ledger.PublicKey {
 
 // newPlant founds a network with the stations named, each with one gateway of
 // the same name; "entrance" and "gate" take items in.
-func newPlant(t testing.TB, stations ...string) *plant {
+func newPlant(t tester, stations ...string) *plant {
 	t.Helper()
 	p := &plant{t: t, now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), orders: map[string]ledger.TxID{}}
 	var err error
@@ -252,417 +258,4 @@ func (g *gateway) withdraw(label string) error {
 	return g.word(label, func(head ledger.Node) ledger.Tx {
 		return ledger.Tx{After: []ledger.TxID{head.Tx}, Body: ledger.Withdraw{Target: head.Tx, Reason: "a mistake"}}
 	})
-}
-
-// step lets the machine take an event and does its effects, as the agent does.
-func (g *gateway) step(e station.Event) {
-	for queue := []station.Event{e}; len(queue) > 0; queue = queue[1:] {
-		var effects []station.Effect
-		g.durable = nil
-		if sealed, is := queue[0].(station.Sealed); is && sealed.Outcome == station.Durable {
-			e := g.asked[sealed.Serial]
-			g.durable = &e
-		}
-		err := g.replica.Read(func(v *replica.View) error {
-			effects = g.machine.Step(g.p.now, view{g, v}, queue[0])
-			return nil
-		})
-		if err != nil {
-			g.p.t.Fatal(err)
-		}
-		for _, effect := range effects {
-			switch e := effect.(type) {
-			case station.Append:
-				if g.hold {
-					g.held = append(g.held, e)
-				} else {
-					queue = append(queue, g.append(e))
-				}
-			case station.Show:
-				g.show(e.Signal)
-			case station.Weigh:
-				g.weighs = append(g.weighs, e.Serial)
-			case station.Log:
-				g.logs = append(g.logs, e)
-			}
-		}
-	}
-}
-
-func (g *gateway) show(s station.Signal) {
-	if s.Recorded && (g.durable == nil || g.durable.Tag != s.Tag || len(g.durable.Proposals) != len(s.Decision.Propose)) {
-		g.p.t.Fatalf("%s shows %q as recorded, which it is not", g.name, s.Text)
-	}
-	g.light = s
-	g.shows = append(g.shows, s)
-}
-
-// append answers as the agent does.
-func (g *gateway) append(e station.Append) station.Sealed {
-	answer := station.Sealed{Serial: e.Serial, Outcome: station.Durable}
-	txs, err := g.transactions(e.Proposals)
-	if g.between != nil {
-		g.between()
-	}
-	if err == nil {
-		err = g.breaks
-	}
-	if err == nil {
-		err = g.seal(replica.Batch{Txs: txs, Guard: g.guard(e)})
-	}
-	switch {
-	case errors.Is(err, replica.ErrStale):
-		answer.Outcome, answer.Detail = station.Stale, "other stations keep changing this item: scan it again"
-	case err != nil:
-		answer.Outcome, answer.Detail = station.Failed, err.Error()
-	default:
-		g.asked[e.Serial] = e
-	}
-	return answer
-}
-
-// release answers the appends that were held.
-func (g *gateway) release() {
-	for len(g.held) > 0 {
-		e := g.held[0]
-		g.held = g.held[1:]
-		g.step(g.append(e))
-	}
-}
-
-func (g *gateway) transactions(ps []ledger.Proposal) ([]ledger.Tx, error) {
-	var txs []ledger.Tx
-	var previous ledger.TxID
-	for _, p := range ps {
-		at, clock := g.replica.Stamp()
-		t, err := ledger.NewTx(g.p.net, p.Tx(g.key, at, clock, previous))
-		if err != nil {
-			return nil, err
-		}
-		txs, previous = append(txs, t), t.ID()
-	}
-	return txs, nil
-}
-
-func (g *gateway) guard(e station.Append) func(*replica.View) error {
-	return func(v *replica.View) error {
-		open, _, err := v.Tag(e.Tag)
-		if err == nil && !slices.EqualFunc(open, e.Open, func(it ledger.Item, id ledger.ItemID) bool { return it.ID == id }) {
-			err = replica.ErrStale
-		}
-		return err
-	}
-}
-
-func (g *gateway) seal(b replica.Batch) error {
-	block, err := g.replica.Append(g.p.t.Context(), b)
-	if err != nil {
-		return err
-	}
-	g.blocks = append(g.blocks, block)
-	for _, t := range b.Txs {
-		g.p.sealed = append(g.p.sealed, inWords(t))
-	}
-	return nil
-}
-
-func inWords(t ledger.Tx) string {
-	switch b := t.Body.(type) {
-	case ledger.Intake:
-		return "intake " + b.Label
-	case ledger.Verdict:
-		return b.Ruling.String() + " " + b.Operation
-	case ledger.Report:
-		s := "report " + b.Operation
-		if b.Outcome == ledger.OutcomeFail {
-			s += " failed"
-		}
-		if len(b.Inputs) > 0 {
-			s += fmt.Sprintf(" with %d parts", len(b.Inputs))
-		}
-		if len(t.Operators) > 0 {
-			s += " signed"
-		}
-		return s
-	case ledger.Order:
-		return "order " + b.ID
-	}
-	return t.Kind.String()
-}
-
-// view answers from one snapshot, as the agent's does.
-type view struct {
-	g *gateway
-	v *replica.View
-}
-
-func (w view) Here() ledger.Here {
-	here := w.g.here
-	if as, ok := w.v.Roster().Assigned(w.g.key, here.Station); ok {
-		here.WorkCentre, here.Intake = as.WorkCentre, as.Intake
-	}
-	return here
-}
-
-func (w view) Operator(name string) (ledger.KeyID, bool) {
-	ids := w.v.Roster().Named(name)
-	if len(ids) != 1 || !w.v.Roster().Has(ids[0].ID, ledger.RoleOperator) {
-		return ledger.KeyID{}, false
-	}
-	return ids[0].ID, true
-}
-
-func (w view) Scan(tag string) (ledger.Scan, error) {
-	open, closed, err := w.v.Tag(tag)
-	if err != nil {
-		return ledger.Scan{}, err
-	}
-	inWork, err := w.v.InWorkAt(w.g.here.Station)
-	if err != nil {
-		return ledger.Scan{}, err
-	}
-	slices.SortStableFunc(inWork, func(a, b ledger.Item) int {
-		ha, _ := a.Head()
-		hb, _ := b.Head()
-		return cmp.Compare(ha.Time, hb.Time)
-	})
-	return ledger.Scan{
-		Tag: tag, Open: w.sheets(open), Closed: w.sheets(closed), InWorkHere: w.sheets(inWork), Intake: w.intake(), PeersKnown: true,
-	}, nil
-}
-
-func (w view) intake() *ledger.IntakeFor {
-	if w.g.intake == nil {
-		return nil
-	}
-	in := *w.g.intake
-	if o, ok, _ := w.v.Order(w.g.p.orders[in.Order.ID]); ok {
-		in.Order, in.OrderTx, in.Cancelled, in.ReplacedBy = o.Order, o.Tx, o.Cancelled, w.replaced(o)
-	}
-	return &in
-}
-
-func (w view) replaced(o replica.WorkOrder) string {
-	if len(o.ReplacedBy) == 0 {
-		return ""
-	}
-	by, _, _ := w.v.Order(o.ReplacedBy[0])
-	return by.Order.ID
-}
-
-func (w view) sheets(items []ledger.Item) (out []ledger.Sheet) {
-	for _, it := range items {
-		s := ledger.Sheet{Item: it, OrderTx: it.OrderOf(it.HeadIDs[0])}
-		if o, ok, _ := w.v.Order(s.OrderTx); ok {
-			s.Order, s.OrderCancelled, s.ReplacedBy = o.Order, o.Cancelled, w.replaced(o)
-		}
-		for _, n := range it.Lineage(it.HeadIDs[0]) {
-			t, _, _ := w.v.Tx(n.Tx)
-			switch b := t.Tx.Body.(type) {
-			case ledger.Report:
-				if n.Of.IsZero() {
-					s.Report = w.amended(n.Tx, b)
-				}
-				s.Verdict = nil
-			case ledger.Verdict:
-				s.Verdict = &b
-			case ledger.Withdraw:
-			default:
-				s.Verdict = nil
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-func (w view) amended(id ledger.TxID, r ledger.Report) *ledger.Report {
-	amendments, _ := w.v.Amendments(id)
-	for _, t := range amendments {
-		for _, m := range t.Body.(ledger.Amend).Measurements {
-			i := slices.IndexFunc(r.Measurements, func(o ledger.Measurement) bool { return o.Name == m.Name })
-			r.Measurements = slices.Clone(r.Measurements)
-			r.Measurements[i] = m
-		}
-	}
-	return &r
-}
-
-// row is one step of a story: what happens, and what is seen of it.
-type row struct {
-	what   string
-	at     *gateway
-	after  time.Duration // that passes before
-	do     func(*gateway)
-	lights string // all aspects that the light shows, in order; "green-again" claims no record
-	says   string // parts of the words on the terminal afterwards, separated by |
-	logs   string // events in the journal
-	seals  string // what was sealed by all gateways, separated by commas
-}
-
-func tell(t *testing.T, p *plant, rows ...row) {
-	t.Helper()
-	for i, r := range rows {
-		what := fmt.Sprintf("step %d (%s)", i+1, r.what)
-		p.now = p.now.Add(r.after)
-		r.at.shows, r.at.logs, p.sealed = nil, nil, nil
-		r.do(r.at)
-		var lights []string
-		for _, s := range r.at.shows {
-			word := s.Aspect.String()
-			if s.Aspect == station.Green && !s.Recorded {
-				word = "green-again"
-			}
-			lights = append(lights, word)
-		}
-		if got := strings.Join(lights, " "); got != r.lights {
-			t.Errorf("%s: light %q, want %q", what, got, r.lights)
-		}
-		last := r.at.machine.Last().Text
-		for part := range strings.SplitSeq(r.says, "|") {
-			if !strings.Contains(last, part) {
-				t.Errorf("%s: terminal says %q, want %q in it", what, last, part)
-			}
-		}
-		var logs []string
-		for _, l := range r.at.logs {
-			logs = append(logs, string(l.ID))
-			promised(t, l)
-		}
-		if got := strings.Join(logs, " "); got != r.logs {
-			t.Errorf("%s: journal %q, want %q", what, got, r.logs)
-		}
-		if got := strings.Join(p.sealed, ", "); got != r.seals {
-			t.Errorf("%s: sealed %q, want %q", what, got, r.seals)
-		}
-	}
-}
-
-// promised checks that an event has the fields that its definition names.
-func promised(t testing.TB, l station.Log) {
-	def, ok := journal.Lookup(l.ID)
-	if !ok {
-		t.Errorf("%s is no event", l.ID)
-	}
-	for _, key := range def.Fields {
-		i := slices.IndexFunc(l.Fields, func(f station.Field) bool { return f.Key == key })
-		if i < 0 || l.Fields[i].Value == "" {
-			t.Errorf("%s lacks %s: %+v", l.ID, key, l.Fields)
-		}
-	}
-}
-
-// What happens at a station.
-
-func put(tag string) func(*gateway)  { return putOn("bench", tag) }
-func lift(tag string) func(*gateway) { return liftFrom("bench", tag) }
-
-func putOn(reader, tag string) func(*gateway) {
-	return func(g *gateway) { g.step(station.Arrived{Reader: reader, Tag: tag}) }
-}
-
-func liftFrom(reader, tag string) func(*gateway) {
-	return func(g *gateway) { g.step(station.Departed{Reader: reader, Tag: tag}) }
-}
-
-// tap puts a tag there and lifts it.
-func tap(tag string) func(*gateway) {
-	return func(g *gateway) {
-		put(tag)(g)
-		lift(tag)(g)
-	}
-}
-
-func lies(tag string) func(*gateway) {
-	return func(g *gateway) { g.step(station.Present{Reader: "bench", Tag: tag}) }
-}
-
-func down(reader string) func(*gateway) {
-	return func(g *gateway) { g.step(station.ReaderDown{Reader: reader, Why: "it was unplugged"}) }
-}
-
-func up(reader string) func(*gateway) {
-	return func(g *gateway) { g.step(station.ReaderUp{Reader: reader}) }
-}
-
-// weighs answers the scale's last question.
-func weighs(mg int64, problem string) func(*gateway) {
-	return func(g *gateway) {
-		serial := 0
-		if n := len(g.weighs); n > 0 {
-			serial = g.weighs[n-1]
-		}
-		g.step(station.Weighed{Serial: serial, Milligrams: mg, Problem: problem})
-	}
-}
-
-func enters(f ledger.Form) func(*gateway) {
-	return func(g *gateway) { g.step(station.Entered{Form: f}) }
-}
-
-func bore(hundredths int64) ledger.Form {
-	return ledger.Form{Measurements: []ledger.Measurement{{Name: "bore", Value: hundredths, Exponent: -2, Unit: "mm"}}}
-}
-
-func deliver(g *gateway) { g.p.deliver() }
-func release(g *gateway) { g.release() }
-func hold(g *gateway)    { g.hold = true }
-func restart(g *gateway) { g.restart() }
-
-// mustBe runs what has to succeed.
-func mustBe(f func(*gateway) error) func(*gateway) {
-	return func(g *gateway) {
-		if err := f(g); err != nil {
-			g.p.t.Error(err)
-		}
-	}
-}
-
-// watch is the agent's look at the storage.
-func (g *gateway) watch() {
-	problem := ""
-	if err := g.replica.Ready(); err != nil {
-		problem = err.Error()
-	}
-	g.step(station.Stored{Problem: problem})
-}
-
-// Orders and items.
-
-func op(id, place string, needs ...string) ledger.Operation {
-	return ledger.Operation{ID: id, Task: id + "-it", Place: place, Needs: needs, MaxReturns: 1}
-}
-
-// bracket is an order for drilling, then pressing.
-func bracket() ledger.Order {
-	return ledger.Order{ID: "WO-1", Product: "bracket", Routing: []ledger.Operation{op("drill", "drill-1"), op("press", "press-1", "drill")}}
-}
-
-// takeIn takes items in for an order at the first gateway; their printed ids are
-// their tags.
-func (p *plant) takeIn(order string, tags ...string) {
-	p.t.Helper()
-	g := p.gateways[0]
-	g.intake = &ledger.IntakeFor{Order: ledger.Order{ID: order}}
-	for _, tag := range tags {
-		p.now = p.now.Add(time.Second)
-		tap(tag)(g)
-		if g.machine.Last().Word != "TAKEN IN" {
-			p.t.Fatalf("taking in %s: %s", tag, g.machine.Last().Text)
-		}
-	}
-	p.deliver()
-}
-
-// does lets a station accept and complete an item.
-func (p *plant) does(name, tag string) {
-	p.t.Helper()
-	for _, want := range []string{"ACCEPTED", "COMPLETED"} {
-		p.now = p.now.Add(3 * time.Second)
-		tap(tag)(p.at(name))
-		if got := p.at(name).machine.Last(); got.Word != want {
-			p.t.Fatalf("%s at %s: %s, want %s", tag, name, got.Text, want)
-		}
-	}
-	p.deliver()
 }

@@ -20,7 +20,7 @@ import (
 // all has left the light rests.
 func TestRandomEvents(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		p := newPlant(t, "entrance", "asm-1")
+		p := newPlant(rt, "entrance", "asm-1")
 		o := weighed()
 		for i := range o.Routing {
 			o.Routing[i].Place = "asm-1"

@@ -1,7 +1,8 @@
 // Package station is the decision machine of one station: tags, weights,
 // badges and answers of the ledger come in, effects come out. It has no I/O and
-// no clock, and keeps nothing that the ledger has: what lies on the readers,
-// since when the light said ACCEPTED, who is on shift and which tags wait.
+// no clock, and keeps only what the ledger does not have: what lies on the readers,
+// since when the light said ACCEPTED, who is on shift, what was entered and not
+// yet recorded, and which tags wait.
 //
 // The rules that everything here serves:
 //

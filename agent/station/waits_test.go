@@ -105,8 +105,10 @@ func TestCase09WordsBesideOthers(t *testing.T) {
 	tell(t, p,
 		row{what: "one waits and is lifted", at: press, after: time.Minute, do: tap("T1"), lights: "amber idle", says: "WAIT T1", logs: "scan.wait"},
 		row{what: "another lies there", at: press, do: put("T2"), lights: "green", says: "ACCEPTED T2", logs: "scan.accepted", seals: "accept press"},
-		row{what: "the first is reported", at: press, do: func(*gateway) { tap("T1")(drill); p.deliver() }, lights: "green-again",
-			says: "ACCEPTED T2|then scan again.; CAN BE SCANNED NOW T1", logs: "scan.resolved", seals: "report drill"},
+		row{
+			what: "the first is reported", at: press, do: func(*gateway) { tap("T1")(drill); p.deliver() }, lights: "green-again",
+			says: "ACCEPTED T2|then scan again.; CAN BE SCANNED NOW T1", logs: "scan.resolved", seals: "report drill",
+		},
 		row{what: "the other is lifted", at: press, do: lift("T2"), lights: "idle", says: "ACCEPTED T2|CAN BE SCANNED NOW T1"},
 	)
 }

@@ -74,8 +74,11 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	}
 	report, err := line.Run(ctx, cfg)
 	show.end()
-	if errors.Is(err, line.ErrPlan) {
+	switch {
+	case errors.Is(err, line.ErrPlan):
 		return usage(errors.Join(err, discard(made, dir)))
+	case errors.Is(err, context.Canceled):
+		return err
 	}
 	if a.json && report.Stations > 0 {
 		if jerr := a.printJSONLine(report); jerr != nil {
@@ -85,7 +88,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 			return discard(made, dir)
 		}
 	} else if report.Stations > 0 {
-		a.demoSummary(report, dir)
+		a.demoSummary(report, dir, show.sample)
 	}
 	return hintf(err, "the journals are in %s", filepath.Join(dir, agent.BoardsName, "*", "journal.log"))
 }
@@ -109,7 +112,7 @@ func discard(made bool, dir string) error {
 }
 
 // demoSummary tells people what a demo came to and what to try next.
-func (a *app) demoSummary(r line.Report, dir string) {
+func (a *app) demoSummary(r line.Report, dir, sample string) {
 	s := newSheet(a.out)
 	fmt.Fprintln(a.out)
 	s.value("items", fmt.Sprintf("%d taken in: %d finished, %d consumed, %d scrapped", r.Items, r.Finished, r.Consumed, r.Scrapped))
@@ -123,16 +126,20 @@ func (a *app) demoSummary(r line.Report, dir string) {
 	}
 	s.flush()
 	packing := filepath.Join(dir, agent.BoardsName, line.Packing)
-	fmt.Fprintf(a.out, "\nTry next:\n  traveler item list --dir %s\n  traveler item show ID --dir %s\n  traveler ledger verify --dir %s\n  traveler network show --dir %s\n",
-		packing, packing, packing, dir)
+	fmt.Fprintln(a.out, "\nTry next:")
+	for _, command := range []string{"item list --dir " + packing, "item show " + sample + " --dir " + packing, "ledger verify --dir " + packing, "network show --dir " + dir} {
+		fmt.Fprintf(a.out, "  %s %s\n", os.Args[0], command)
+	}
 }
 
 // demoKept tells how to talk to the line and waits for Ctrl-C.
 func (a *app) demoKept(ctx context.Context, show *demoScreen, l *line.Line) {
 	show.end()
-	fmt.Fprintf(a.out, "\nThe line is running. Talk to it from another terminal:\n  traveler status    --socket %s\n", l.Station(line.Packing).Socket())
-	fmt.Fprintf(a.out, "  traveler item list --socket %s\n  traveler peers     --socket %s\n", l.Station(line.Packing).Socket(), l.Station(line.Intake).Socket())
-	fmt.Fprintf(a.out, "The gateways:\n")
+	fmt.Fprintln(a.out, "\nThe line is running. Talk to it from another terminal:")
+	for _, command := range []string{"status", "peers", "item list", "order list"} {
+		fmt.Fprintf(a.out, "  %s %s --socket %s\n", os.Args[0], command, l.Station(line.Packing).Socket())
+	}
+	fmt.Fprintln(a.out, "The directories of the gateways:")
 	for _, s := range l.Stations() {
 		fmt.Fprintf(a.out, "  %-14s %s\n", s.Gateway, s.Dir())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,8 @@ type demoScreen struct {
 
 	mu      sync.Mutex
 	words   string // of the phase
-	lights  []line.Light
+	rows    []demoRow
+	sample  string // printed id of an item that went all the way
 	pulse   pulse
 	drawn   int // lines of the table on the terminal
 	ended   bool
@@ -29,8 +31,14 @@ type demoScreen struct {
 	pulsing sync.WaitGroup
 }
 
+// demoRow is a light with the standing of its record.
+type demoRow struct {
+	line.Light
+	standing string
+}
+
 // pulse is how far the ledger is, as one gateway sees it.
-type pulse struct{ confirmed, blocks, items int64 }
+type pulse struct{ confirmed, blocks int64 }
 
 func (p pulse) String() string {
 	if p.blocks == 0 {
@@ -80,14 +88,7 @@ func (s *demoScreen) begin(l *line.Line) {
 		tick := time.NewTicker(pulseEvery)
 		defer tick.Stop()
 		for {
-			if st, err := l.Station(line.Packing).Status(ctx); err == nil {
-				s.mu.Lock()
-				s.pulse = pulse{confirmed: st.Confirmed, blocks: st.Blocks, items: st.Items}
-				if s.table && !s.ended {
-					s.draw()
-				}
-				s.mu.Unlock()
-			}
+			s.beat(ctx, l)
 			select {
 			case <-ctx.Done():
 				return
@@ -95,6 +96,44 @@ func (s *demoScreen) begin(l *line.Line) {
 			}
 		}
 	})
+}
+
+// beat asks how far the ledger is and how the records of the lights on the screen
+// stand. A gateway that does not answer now is asked with the next beat.
+func (s *demoScreen) beat(ctx context.Context, l *line.Line) {
+	st, err := l.Station(line.Packing).Status(ctx)
+	if err == nil {
+		s.mu.Lock()
+		s.pulse = pulse{confirmed: st.Confirmed, blocks: st.Blocks}
+		s.mu.Unlock()
+	}
+	if !s.table {
+		return
+	}
+	s.mu.Lock()
+	rows := slices.Clone(s.rows)
+	s.mu.Unlock()
+	for _, r := range rows {
+		if !r.Claims() || strings.HasPrefix(r.standing, "Confirmed") {
+			continue
+		}
+		if standing, err := l.Standing(ctx, r.Light); err == nil && standing != "" {
+			s.stands(r.Light, standing)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.draw()
+	}
+}
+
+func (s *demoScreen) stands(l line.Light, standing string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.IndexFunc(s.rows, func(r demoRow) bool { return r.Light == l }); i >= 0 {
+		s.rows[i].standing = standing
+	}
 }
 
 // end leaves the last picture; what comes after it goes below.
@@ -116,20 +155,28 @@ func (s *demoScreen) light(l line.Light) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.table || s.ended {
-		if !s.ended {
-			fmt.Fprintln(s.out, s.row(l)+"  "+s.pulse.String())
-		}
+	if l.Gateway == line.Dock && l.Word == line.Completed {
+		s.sample = demoItem(l)
+	}
+	if s.ended {
 		return
 	}
-	s.lights = append(s.lights, l)
-	s.lights = s.lights[max(0, len(s.lights)-lastLights):]
+	if !s.table {
+		fmt.Fprintln(s.out, s.row(l)+s.pulse.String())
+		return
+	}
+	row := demoRow{Light: l}
+	if l.Claims() {
+		row.standing = "Sealed"
+	}
+	s.rows = append(s.rows, row)
+	s.rows = s.rows[max(0, len(s.rows)-lastLights):]
 	s.draw()
 }
 
 // row is a light as a line: when, where, which item, what it said.
 func (s *demoScreen) row(l line.Light) string {
-	return fmt.Sprintf("%s  %-13s  %-16s  %s", s.clock(l.At), l.Gateway, demoItem(l), s.word(l))
+	return fmt.Sprintf("%s  %-13s  %-16s  %s  ", s.clock(l.At), l.Gateway, demoItem(l), s.word(l))
 }
 
 func (s *demoScreen) clock(t time.Time) string {
@@ -163,8 +210,8 @@ func (s *demoScreen) draw() {
 		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
 	}
 	lines := []string{fmt.Sprintf("%s  %s  %s", s.clock(s.a.now()), s.words, s.pulse)}
-	for _, l := range s.lights {
-		lines = append(lines, s.row(l))
+	for _, r := range s.rows {
+		lines = append(lines, s.row(r.Light)+r.standing)
 	}
 	for _, l := range lines {
 		b.WriteString("\x1b[2K" + l + "\n")

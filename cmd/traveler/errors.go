@@ -67,6 +67,7 @@ var outcomes = []struct {
 	{agent.ErrAmbiguous, exitConflict, "give more of the id"},
 	{agent.ErrNotFound, exitNotFound, "check the id; the list commands show what this gateway knows"},
 	{agent.ErrStopped, exitUnreachable, "start the gateway (travelerd --profile FILE) and ask it over --socket"},
+	{fs.ErrPermission, exitNotPermitted, "ask the owner, join the group traveler, or use sudo"}, // also of a socket, which then cannot be reached
 	{agent.ErrUnreachable, exitUnreachable, "is travelerd running? systemctl status travelerd says; --socket names another gateway's socket, --dir reads a stopped one"},
 	{agent.ErrNotPermitted, exitNotPermitted, "ask a person whose role allows it"},
 	{agent.ErrConflict, exitConflict, "look again at what has changed, then repeat"},
@@ -81,7 +82,6 @@ var outcomes = []struct {
 	{profiles.ErrNotFound, exitNotFound, "traveler profile list shows the built-in ones"},
 	{fs.ErrNotExist, exitNotFound, "check the path"},
 	{fs.ErrExist, exitConflict, "nothing is overwritten; choose another name or move the old one away"},
-	{fs.ErrPermission, exitNotPermitted, "ask the owner, join the group traveler, or use sudo"},
 }
 
 // judge returns the exit code of an error and what to do about it.

@@ -141,7 +141,7 @@ func TestEveryFlagAndCommandIsExplained(t *testing.T) {
 }
 
 func TestRunEndsWhenItsContextEnds(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	ctx, cancel := context.WithCancel(t.Context())
 	port := plugReader(t)
 	var out, errs syncBuffer
@@ -161,7 +161,7 @@ func TestRunEndsWhenItsContextEnds(t *testing.T) {
 }
 
 func TestReaderProbeTimesOut(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	port := plugReader(t)
 	var out, errs syncBuffer
 	code := run(t.Context(), []string{"reader", "probe", "--port", port, "--timeout", "1ns"}, nil, &out, &errs, func(string) string { return "" })

@@ -121,7 +121,7 @@ func attend(ctx context.Context, g *agent.Gateway, j *journal.Journal, ended cha
 				outages.Down(ctx, journal.DaemonStalled, "", "a loop of the gateway does not turn; systemd will restart it", slog.String(journal.KeyReason, "loop stalled"))
 			}
 		case <-status.C:
-			if s, err := g.Desk().Status(ctx); err == nil {
+			if s, err := g.Brief(); err == nil {
 				notify("STATUS=" + s.Words())
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -62,7 +61,7 @@ func (o Options) badger(dir string, log badger.Logger) badger.Options {
 }
 
 func openBadger(dir string, o Options) (*onDisk, error) {
-	s := &onDisk{dir: dir, o: o, log: &badgerLog{log: o.Log}, quit: make(chan struct{})}
+	s := &onDisk{dir: dir, o: o, log: &badgerLog{o.Log}, quit: make(chan struct{})}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -73,17 +72,12 @@ func openBadger(dir string, o Options) (*onDisk, error) {
 
 func (s *onDisk) open() (err error) {
 	defer recovered("opening the store", &err)
-	s.log.lost.Store(false)
 	if s.db, err = badger.Open(s.o.badger(s.dir, s.log)); err != nil {
 		s.db = nil
 		return fmt.Errorf("opening the store in %s: %w", s.dir, err)
 	}
 	return nil
 }
-
-// lostTables reports whether the last open left damaged tables out, as Badger
-// does with no more than a line in its log.
-func (s *onDisk) lostTables() bool { return s.log.lost.Load() }
 
 // recovered makes an error of a panic of the store.
 func recovered(doing string, err *error) {
@@ -351,19 +345,11 @@ func (b *badgerSnapshot) scan(prefix, from string, yield func(string, []byte) bo
 
 func (b *badgerSnapshot) close() { b.txn.Discard() }
 
-// badgerLog passes on what Badger has to say, and notes when it leaves a table
-// out.
-type badgerLog struct {
-	log  *slog.Logger
-	lost atomic.Bool
-}
+// badgerLog passes on what Badger has to say.
+type badgerLog struct{ log *slog.Logger }
 
 func (l *badgerLog) Errorf(f string, a ...any) {
-	message := strings.TrimSpace(fmt.Sprintf(f, a...))
-	if strings.HasPrefix(message, "Ignoring table") || strings.Contains(message, "CHECKSUM_MISMATCH") {
-		l.lost.Store(true)
-	}
-	l.log.Error("store", "message", message)
+	l.log.Error("store", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
 }
 
 func (l *badgerLog) Warningf(f string, a ...any) {

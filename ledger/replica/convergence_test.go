@@ -28,7 +28,7 @@ func TestConvergence(t *testing.T) {
 	case testing.Short():
 		memory, disk = 60, 5
 	case raceEnabled: // ten times slower
-		memory, disk = 200, 20
+		memory, disk = 150, 15
 	}
 	want := s.dumpIn(t, inMemory, 1)
 	if *update {
@@ -149,8 +149,8 @@ func (s *story) mustHave(t *testing.T) {
 // TestConvergenceOfManyStories does the same in little with many histories.
 func TestConvergenceOfManyStories(t *testing.T) {
 	stories := 25
-	if testing.Short() {
-		stories = 5
+	if testing.Short() || raceEnabled {
+		stories = 6
 	}
 	for seed := range stories {
 		s := tell(t, uint64(100+seed), 60)

@@ -21,9 +21,12 @@ func privateCopy(dir, temp string) (string, error) {
 	}
 	const attempts = 5
 	for range attempts {
-		if err = copyOnce(dir, to); !errors.Is(err, errMoved) {
+		if err = copyOnce(filepath.Join(dir, storeName), filepath.Join(to, storeName)); !errors.Is(err, errMoved) {
 			break
 		}
+	}
+	if tip := filepath.Join(dir, tipName); err == nil && exists(tip) {
+		err = copyFile(tip, filepath.Join(to, tipName))
 	}
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("private copy of %s: %w", dir, err), os.RemoveAll(to))
@@ -43,13 +46,16 @@ func copyOnce(dir, to string) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(os.RemoveAll(to), os.Mkdir(to, 0o700)); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	slices.SortStableFunc(entries, func(a, b os.DirEntry) int { return copyRank(a.Name()) - copyRank(b.Name()) })
 	for _, e := range entries {
-		if !e.Type().IsRegular() || e.Name() == lockName || e.Name() == ballastName || e.Name() == "LOCK" {
+		if !e.Type().IsRegular() || e.Name() == "LOCK" {
 			continue
 		}
 		err := copyFile(filepath.Join(dir, e.Name()), filepath.Join(to, e.Name()))
@@ -65,6 +71,11 @@ func copyOnce(dir, to string) error {
 		err = errMoved
 	}
 	return err
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func copyRank(name string) int {

@@ -258,6 +258,9 @@ func (t *teller) cheat() {
 func (t *teller) revoke() {
 	g := t.gateways[2]
 	chain := g.blocks(g.id)
+	if len(chain) == 0 {
+		return
+	}
 	head := chain[len(chain)/3].(ledger.UnverifiedBlock).Hash()
 	t.state(ledger.Change{Kind: ledger.ChangeRevoke, Subject: g.id, Heads: []ledger.Hash{head}})
 	t.gateways[0].take(t.allStatements()...)
@@ -267,6 +270,9 @@ func (t *teller) revoke() {
 func (t *teller) widen() {
 	g := t.gateways[2]
 	chain := g.blocks(g.id)
+	if len(chain) == 0 {
+		return
+	}
 	head := chain[max(len(chain)-2, 0)].(ledger.UnverifiedBlock).Hash()
 	t.state(ledger.Change{Kind: ledger.ChangeRevoke, Subject: g.id, Heads: []ledger.Hash{head}})
 	t.gateways[0].take(t.allStatements()...)
