@@ -52,18 +52,16 @@ func (p *Profile) setDefaults() {
 	*p = Profile{
 		DataDir:       "/var/lib/traveler",
 		KeyFile:       "/etc/traveler/gateway.key",
-		GenesisFile:   "/etc/traveler/genesis",
+		GenesisFile:   "/etc/traveler/genesis.cbor",
 		Roster:        []string{"/etc/traveler/roster"},
 		ControlSocket: "/run/traveler/control.sock",
 		LogLevel:      slog.LevelInfo,
 		Work:          Work{MinimumDwell: 2 * time.Second},
 		Offline: Offline{
-			After:              30 * time.Second,
-			UnknownTag:         UnknownTagWait,
-			StartWithoutBroker: time.Second,
-			StartAlone:         3 * time.Second,
+			After:      30 * time.Second,
+			UnknownTag: UnknownTagWait,
 		},
-		Ledger: Ledger{FreeSpaceReserve: 256 << 20, Memory: 8 << 20, FrontierInterval: 2 * time.Second},
+		Ledger: Ledger{FreeSpaceReserve: 256 << 20},
 	}
 }
 

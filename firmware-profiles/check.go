@@ -247,12 +247,6 @@ func hexDigits(text string) (digits string, ok bool) {
 func (k *checker) offline() {
 	o := k.p.Offline
 	k.positive("offline.after", o.After)
-	k.positive("offline.start_without_broker", o.StartWithoutBroker)
-	k.positive("offline.start_alone", o.StartAlone)
-	if o.StartAlone < o.StartWithoutBroker && o.StartAlone > 0 {
-		k.fail("offline.start_alone", fmt.Sprintf("is %s, less than start_without_broker (%s)", o.StartAlone, o.StartWithoutBroker),
-			"make it at least as long")
-	}
 }
 
 func (k *checker) positive(path string, d time.Duration) {
@@ -294,7 +288,6 @@ func (k *checker) broker() {
 	if k.given("broker.client_id") {
 		k.id("broker.client_id", b.ClientID)
 	}
-	k.path("broker.credentials_file", &b.CredentialsFile)
 	for i, u := range b.URLs {
 		if problem := brokerURLProblem(u); problem != "" {
 			k.fail(fmt.Sprintf("broker.urls[%d]", i), fmt.Sprintf("is %q, which %s", clipped(u), problem), `write it like "mqtt://broker.plant:1883"`)
@@ -331,7 +324,7 @@ func brokerURLProblem(text string) string {
 	case u.Scheme != "mqtt":
 		return "does not begin with mqtt://"
 	case u.User != nil:
-		return "holds credentials; they belong into the file named by credentials_file"
+		return "holds credentials; this version connects without"
 	case u.Hostname() == "":
 		return "names no host"
 	case !validPort(u.Port()):
@@ -352,8 +345,4 @@ func (k *checker) ledger() {
 	if l.FreeSpaceReserve < 64<<20 {
 		k.fail("ledger.free_space_reserve", fmt.Sprintf("is %s; with less than 64 MiB the store cannot tidy up and dies", l.FreeSpaceReserve), `write "256 MiB"`)
 	}
-	if l.Memory < 2<<20 || l.Memory > 256<<20 {
-		k.fail("ledger.memory", fmt.Sprintf("is %s; a write buffer has 2 MiB to 256 MiB", l.Memory), `write "8 MiB"`)
-	}
-	k.positive("ledger.frontier_interval", l.FrontierInterval)
 }

@@ -100,8 +100,6 @@ type Task struct {
 	Name string `toml:"name"`
 	// Text is what to do, in the operator's words.
 	Text string `toml:"text"`
-	// MinimumDwell replaces that of Work for this task; zero leaves Work's.
-	MinimumDwell time.Duration `toml:"minimum_dwell"`
 }
 
 // Intake says what an item taken in at this station is.
@@ -144,10 +142,6 @@ type Offline struct {
 	After time.Duration `toml:"after"`
 	// UnknownTag is the answer to an unknown tag meanwhile.
 	UnknownTag UnknownTag `toml:"unknown_tag"`
-	// StartWithoutBroker and StartAlone bound the wait of a starting gateway for
-	// word of its own chain: without any broker, and with one but no answer.
-	StartWithoutBroker time.Duration `toml:"start_without_broker"`
-	StartAlone         time.Duration `toml:"start_alone"`
 }
 
 // Role says what a scan on a reader can mean.
@@ -227,8 +221,6 @@ type Broker struct {
 	Listen string `toml:"listen"`
 	// ClientID is the MQTT client id, by default the gateway's name.
 	ClientID string `toml:"client_id"`
-	// CredentialsFile holds "user:password" in one line, empty for none.
-	CredentialsFile string `toml:"credentials_file"`
 }
 
 // Ledger are the settings of the replica.
@@ -238,10 +230,6 @@ type Ledger struct {
 	UnsafeNoSync bool `toml:"unsafe_no_sync"`
 	// FreeSpaceReserve is the free space, in bytes, below which nothing is written.
 	FreeSpaceReserve Size `toml:"free_space_reserve"`
-	// Memory is the size, in bytes, of one of the store's two write buffers.
-	Memory Size `toml:"memory"`
-	// FrontierInterval is the least time between two frontiers of this gateway.
-	FrontierInterval time.Duration `toml:"frontier_interval"`
 }
 
 // Boot is what a board's firmware and kernel must be told for its ports to exist.

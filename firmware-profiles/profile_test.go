@@ -160,7 +160,8 @@ misses = 7
 `,
 		KindStation: `
 log_level = "warn"
-credentials_file = "x"
+key_file = "secret"
+x = 1
 [work]
 mode = "in-out"
 [[reader]]
@@ -170,8 +171,6 @@ port = "reader0"
 misses = 5
 [[task]]
 name = "drill"
-[broker]
-credentials_file = "secret"
 `,
 	}
 	text := `
@@ -193,7 +192,7 @@ port = "other"
 urls = ["mqtt://b:1"]
 `
 	for kind := range layers {
-		layers[kind] = strings.NewReplacer("minimum = 1\n", "", "credentials_file = \"x\"\n", "").Replace(layers[kind])
+		layers[kind] = strings.NewReplacer("minimum = 1\n", "", "x = 1\n", "").Replace(layers[kind])
 	}
 	p, err := Parse("/etc/p.toml", []byte(text), func(kind Kind, ref string) (Source, error) {
 		return Source{Name: string(kind) + ".toml", Dir: "/" + string(kind), Text: []byte(layers[kind])}, nil
@@ -208,8 +207,8 @@ urls = ["mqtt://b:1"]
 	if !slices.Equal(p.Readers, want) {
 		t.Errorf("readers %+v, want %+v", p.Readers, want)
 	}
-	if p.LogLevel.String() != "WARN" || p.Broker.CredentialsFile != "/station/secret" || p.DataDir != "/var/lib/traveler" {
-		t.Errorf("level %v, credentials %q, data %q", p.LogLevel, p.Broker.CredentialsFile, p.DataDir)
+	if p.LogLevel.String() != "WARN" || p.KeyFile != "/station/secret" || p.DataDir != "/var/lib/traveler" {
+		t.Errorf("level %v, key %q, data %q", p.LogLevel, p.KeyFile, p.DataDir)
 	}
 	if !maps.Equal(p.Badges, map[string]string{"04A1B2C3": "anna", "04A1B2C4": "bert"}) {
 		t.Errorf("badges %v", p.Badges)

@@ -171,7 +171,7 @@ func (w view) Operator(name string) (ledger.KeyID, bool) {
 
 func (w view) Scan(tag string) (ledger.Scan, error) {
 	open, closed, err := w.v.Tag(tag)
-	if err != nil {
+	if err = cmp.Or(w.g.damage, err); err != nil {
 		return ledger.Scan{}, err
 	}
 	inWork, err := w.v.InWorkAt(w.g.here.Station)

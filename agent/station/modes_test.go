@@ -1,6 +1,7 @@
 package station_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -132,6 +133,22 @@ func TestFullDisk(t *testing.T) {
 			what: "space again", at: drill, do: func(g *gateway) { g.free.Store(1 << 40); g.watch() }, lights: "idle green green-again",
 			says: "ACCEPTED T1|CAN BE SCANNED NOW T2", logs: "scan.accepted scan.resolved", seals: "accept drill",
 		},
+	)
+}
+
+// A store that cannot be read decides nothing, and says so once.
+func TestDamagedStore(t *testing.T) {
+	p := newLine(t, bracket(), "drill-1", "press-1")
+	press := p.at("press-1")
+	tap("T1")(p.at("drill-1"))
+	p.deliver()
+	damaged := func(g *gateway) { g.damage = errors.New("damaged block of drill-1 at height 1") }
+	tell(t, p,
+		row{what: "one waits", at: press, do: put("T1"), lights: "amber", says: "WAIT T1", logs: "scan.wait"},
+		row{what: "one waits that is lifted", at: press, do: func(g *gateway) { putOn("side", "X9")(g); liftFrom("side", "X9")(g) }, lights: "red idle", says: "UNKNOWN TAG", logs: "scan.unknown-tag"},
+		row{what: "news that cannot be read", at: press, do: func(g *gateway) { damaged(g); g.step(station.Changed{}) }, lights: "fault", says: "FAULT tag T1: nothing was recorded: damaged block", logs: "scan.wait"},
+		row{what: "more of them", at: press, do: func(g *gateway) { g.step(station.Changed{}) }, says: "FAULT tag T1"},
+		row{what: "mended", at: press, do: func(g *gateway) { g.damage = nil; g.step(station.Changed{}) }, lights: "amber", says: "WAIT T1", logs: "scan.wait"},
 	)
 }
 

@@ -51,8 +51,9 @@ type gateway struct {
 	cut     bool // from the network
 	hold    bool // appends are answered when they are released
 	free    atomic.Int64
-	breaks  error // what appends fail with; nil: they do not
-	between func()
+	breaks  error  // what appends fail with; nil: they do not
+	between func() // runs before each append
+	damage  error  // what scans fail with
 
 	held    []station.Append
 	weighs  []int // serials that the scale was asked with

@@ -41,7 +41,7 @@ func (s *step) put(p *spot, c *presentation) {
 // release lets go of what is on a reader, unless its record is under way.
 func (s *step) release(p *spot) {
 	c := p.first()
-	if c == nil {
+	if c == nil || c.phase == recording {
 		return
 	}
 	c.gone = true

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"traveler.example/agent/journal"
 	"traveler.example/ledger"
@@ -96,5 +97,21 @@ func TestNamesOfAspects(t *testing.T) {
 		if got := a.String(); got != want {
 			t.Errorf("aspect %d is %q, want %q", a, got, want)
 		}
+	}
+}
+
+// The time of a light is forgotten for the item that was lit longest ago.
+func TestRememberedLights(t *testing.T) {
+	m := New(Config{})
+	start := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	item := func(i int) ledger.ItemID { return ledger.ItemID{byte(i >> 8), byte(i), 1} }
+	for i := range maxAccepted + 10 {
+		m.remember(item(i), start.Add(time.Duration(i)*time.Second))
+	}
+	if _, known := m.since(item(9), start); known || len(m.accepted) != maxAccepted {
+		t.Errorf("%d lights are remembered, the tenth: %v", len(m.accepted), known)
+	}
+	if ms, known := m.since(item(10), start.Add(time.Minute)); !known || ms != 50_000 {
+		t.Errorf("%d ms since the eleventh light, known: %v", ms, known)
 	}
 }

@@ -55,6 +55,7 @@ func TestPages(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "Europe/Berlin") // times are shown in the local zone
 			e.Setenv("NO_COLOR", "1")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // a page starts many programs; a second after each is too much
 			port, err := freePort()
 			e.Setenv("PORT", port)
 			return err
