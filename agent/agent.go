@@ -99,6 +99,7 @@ type Agent struct {
 	broker  atomic.Pointer[string]    // connected to; nil: none
 	problem atomic.Pointer[string]    // why nothing can be recorded
 	beats   [2]atomic.Int64           // of the two loops, Unix ms
+	commits atomic.Uint64             // attempts to commit so far
 	lag     atomic.Int64              // blocks known to exist that are missing here
 	opened  chan struct{}             // closed when the start gate opens: this gateway may seal
 

@@ -226,7 +226,7 @@ func (a *Agent) enrol(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	r, err := a.parts.Replica.Ingest(ctx, s)
+	r, err := a.take(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,10 @@ type syncLoop struct {
 	home     string                // the broker last connected to
 	gateways map[ledger.KeyID]bool // known from the roster
 	named    map[ledger.KeyID]bool // in evidence, and said so
+	seen     struct {              // the view as of some commit
+		at   uint64
+		view peer.View
+	}
 }
 
 // drain bounds how many messages are taken before their objects are made
@@ -237,10 +241,18 @@ func (l *syncLoop) report(blocks []ledger.Ref, statements []ledger.Hash) {
 // seal appends to the own chain: the only way to it.
 func (a *Agent) seal(ctx context.Context, b replica.Batch) (ledger.Block, error) {
 	block, err := a.parts.Replica.Append(ctx, b)
+	a.commits.Add(1)
 	if err == nil {
 		a.sync.report([]ledger.Ref{block.Ref()}, nil)
 	}
 	return block, err
+}
+
+// take makes foreign objects durable: the only way in for them.
+func (a *Agent) take(ctx context.Context, objects ...replica.Object) (replica.Result, error) {
+	r, err := a.parts.Replica.Ingest(ctx, objects...)
+	a.commits.Add(1)
+	return r, err
 }
 
 func (l *syncLoop) step(ctx context.Context, e peer.Event) {
@@ -252,8 +264,10 @@ func (l *syncLoop) step(ctx context.Context, e peer.Event) {
 // decide lets the machine take one event on a snapshot of the replica.
 func (l *syncLoop) decide(ctx context.Context, e peer.Event) []peer.Effect {
 	var effects []peer.Effect
+	// Counted before the snapshot is taken, which is then no older.
+	commits := l.commits.Load()
 	err := l.parts.Replica.Read(func(v *replica.View) error {
-		w, err := l.view(v)
+		w, err := l.view(v, commits)
 		if err == nil {
 			effects = l.machine.Step(l.parts.Now(), w, e)
 			l.lag.Store(int64(l.machine.Lag(w)))
@@ -308,7 +322,7 @@ func (l *syncLoop) signFrontier(ctx context.Context, e peer.SignFrontier) {
 		l.parts.Journal.Logger().ErrorContext(ctx, "frontier not signed", slog.Any(journal.KeyError, err))
 		return
 	}
-	if _, err := l.parts.Replica.Ingest(ctx, f); err != nil {
+	if _, err := l.take(ctx, f); err != nil {
 		l.station.damaged(ctx, err)
 		return
 	}
@@ -369,7 +383,7 @@ func (l *syncLoop) ingest(ctx context.Context, in peer.Ingest) {
 	if len(objects) == 0 {
 		return
 	}
-	r, err := l.parts.Replica.Ingest(ctx, objects...)
+	r, err := l.take(ctx, objects...)
 	if err != nil {
 		l.station.damaged(ctx, err)
 		if !errors.Is(err, replica.ErrFull) {
@@ -391,6 +405,7 @@ func (l *syncLoop) ingest(ctx context.Context, in peer.Ingest) {
 // join seals a block that names the other branch of the own chain.
 func (l *syncLoop) join(ctx context.Context) {
 	block, joined, err := l.parts.Replica.JoinBranches(ctx)
+	l.commits.Add(1)
 	if err != nil || !joined {
 		return // with the next append
 	}
@@ -512,13 +527,28 @@ func (l *syncLoop) conflicts(ctx context.Context, changed []ledger.ItemID) {
 	}
 }
 
-// view is what the peer's machine may see.
-func (l *syncLoop) view(v *replica.View) (peer.View, error) {
+// view is what the peer's machine may see. Its lists are gathered anew only when
+// something was committed since.
+func (l *syncLoop) view(v *replica.View, commits uint64) (peer.View, error) {
+	if l.seen.at != commits || l.seen.view.Store == nil {
+		w, err := l.gather(v)
+		if err != nil {
+			return w, err
+		}
+		l.seen.at, l.seen.view = commits, w
+	}
+	w := l.seen.view
+	w.Store = store{v, l.parts.Replica.Register()}
+	return w, nil
+}
+
+func (l *syncLoop) gather(v *replica.View) (peer.View, error) {
 	roster := v.Roster()
 	register := l.parts.Replica.Register()
-	w := peer.View{Roster: register.Heads(), Witnesses: roster.Witnesses(), Store: store{v, register}}
-	if len(w.Roster) > ledger.MaxRosterHeads {
-		w.Roster = w.Roster[:ledger.MaxRosterHeads]
+	w := peer.View{Witnesses: roster.Witnesses(), Store: store{v, register}}
+	var err error
+	if w.Roster, err = register.Cite(nil); err != nil {
+		return w, err
 	}
 	for _, i := range roster.Identities() {
 		if i.Roles&ledger.RoleGateway == 0 {
@@ -530,7 +560,6 @@ func (l *syncLoop) view(v *replica.View) (peer.View, error) {
 			w.Gateways = append(w.Gateways, i.ID)
 		}
 	}
-	var err error
 	if w.Heads, err = v.Heads(); err != nil {
 		return w, err
 	}

@@ -67,6 +67,22 @@ func TestScaleAndLiftedItems(t *testing.T) {
 	)
 }
 
+// Tags that come one after another while the first is recorded and the next one
+// weighed: each is decided, the last counts.
+func TestScaleAndQueue(t *testing.T) {
+	p := newLine(t, weighed(), "drill-1", "scale-1")
+	scale := p.at("scale-1")
+	p.does("drill-1", "T1")
+	p.does("drill-1", "T2")
+	tell(t, p,
+		row{what: "one is being recorded", at: scale, do: func(g *gateway) { hold(g); put("T1")(g); weighs(110_000, "")(g) }, lights: "amber", says: "being weighed"},
+		row{what: "two more", at: scale, do: func(g *gateway) { put("T2")(g); put("X8")(g) }, says: "being weighed"},
+		row{what: "recorded: the second is weighed", at: scale, do: release, lights: "green amber", says: "WAIT (weight) T2", logs: "scan.accepted", seals: "accept weigh"},
+		row{what: "a fourth ends that", at: scale, do: put("X9"), lights: "amber idle red red", says: "UNKNOWN TAG tag X9 (the last put of 4 on bench)", logs: "scan.wait scan.unknown-tag scan.unknown-tag"},
+		row{what: "it is lifted", at: scale, do: lift("X9"), lights: "idle", says: "UNKNOWN TAG tag X9"},
+	)
+}
+
 func TestNoScale(t *testing.T) {
 	p := newLine(t, weighed(), "drill-1", "scale-1")
 	scale := p.at("scale-1")

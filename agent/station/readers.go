@@ -26,7 +26,9 @@ func (s *step) arrived(e Arrived) {
 // put makes a presentation the one that counts on its reader, at once or after
 // the record that is under way.
 func (s *step) put(p *spot, c *presentation) {
-	s.release(p)
+	for first := p.first(); first != nil && first.phase != recording; first = p.first() {
+		s.release(p) // which may let the next one be decided
+	}
 	s.m.unwait(c.tag)
 	if len(p.scans) > maxQueue {
 		s.liftAgain(p, c.tag, "too many tags at once")

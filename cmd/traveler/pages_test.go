@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -27,7 +28,19 @@ var update = flag.Bool("update", false, "write the expected outputs of the pages
 var instant = time.Date(2026, 11, 22, 14, 30, 0, 0, time.UTC)
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"traveler": travelerOfPages})
+	testscript.Main(tidy{m}, map[string]func(){"traveler": travelerOfPages})
+}
+
+// tidy removes what the tests have built.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer func() {
+		if built.dir != "" {
+			_ = os.RemoveAll(built.dir)
+		}
+	}()
+	return t.M.Run()
 }
 
 // travelerOfPages is traveler, which knows one more gateway: behind the sockets
@@ -126,19 +139,25 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// buildDaemon builds travelerd once, where a page needs it.
-var buildDaemon = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "travelerd")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "travelerd")
-	out, err := exec.Command("go", "build", "-o", path, "traveler.example/cmd/travelerd").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
+// built is travelerd, made once where a page needs it.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func buildDaemon() (string, error) {
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "travelerd"); built.err != nil {
+			return
+		}
+		out, err := exec.Command("go", "build", "-o", built.dir, "traveler.example/cmd/travelerd").CombinedOutput()
+		if err != nil {
+			built.err = fmt.Errorf("building travelerd: %w: %s", err, out)
+		}
+	})
+	return filepath.Join(built.dir, "travelerd"), built.err
+}
 
 // travelerd starts a gateway, which ends with the page: travelerd DIR. "travelerd
 // stop DIR" ends it in order.

@@ -27,29 +27,34 @@ type verified struct {
 }
 
 type checked struct {
-	Check  string       `json:"check"`
-	OK     bool         `json:"ok"`
-	Fault  string       `json:"fault,omitempty"`
-	Author string       `json:"author,omitempty"` // name, else key
-	Height uint64       `json:"height,omitempty"`
-	Hash   *ledger.Hash `json:"hash,omitempty"`
+	Check   string       `json:"check"`
+	OK      bool         `json:"ok"`
+	Detail  string       `json:"detail,omitempty"` // what was checked
+	Fault   string       `json:"fault,omitempty"`
+	Author  string       `json:"author,omitempty"` // name, else key
+	Height  uint64       `json:"height,omitempty"`
+	Through uint64       `json:"through,omitempty"` // last height, where it speaks of several
+	Hash    *ledger.Hash `json:"hash,omitempty"`
 }
 
 func (c checked) String() string {
-	where := ""
+	what := c.Check
 	if c.Author != "" {
-		where = " of " + c.Author
+		what += " of " + c.Author
 	}
-	if c.Height > 0 {
-		where += fmt.Sprintf(" at height %d", c.Height)
+	switch {
+	case c.Through > c.Height:
+		what += fmt.Sprintf(" from height %d to %d", c.Height, c.Through)
+	case c.Height > 0:
+		what += fmt.Sprintf(" at height %d", c.Height)
 	}
 	if c.Hash != nil {
-		where += " (" + c.Hash.Short() + ")"
+		what += " (" + c.Hash.Short() + ")"
 	}
-	if c.OK {
-		return c.Check + where
+	if words := c.Fault + c.Detail; words != "" {
+		what += ": " + words
 	}
-	return c.Check + where + ": " + c.Fault
+	return what
 }
 
 // gatewayDir is the gateway's directory that a command on the files themselves
@@ -82,7 +87,7 @@ func (a *app) verifyLedger(ctx context.Context) error {
 	bar := a.progress("verifying " + dir)
 	err = replica.Verify(ctx, filepath.Join(dir, agent.DataName), replica.Options{Genesis: g}, func(f replica.Finding) {
 		_ = bar.Add(1) // it only draws
-		c := checked{Check: f.Check, OK: f.Fault == "", Fault: f.Fault, Height: f.Height}
+		c := checked{Check: f.Check, OK: f.Fault == "", Detail: f.Detail, Fault: f.Fault, Height: f.Height, Through: f.Through}
 		if !f.Author.IsZero() {
 			c.Author = name(f.Author)
 		}
