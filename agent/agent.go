@@ -26,6 +26,7 @@ import (
 type Config struct {
 	Name    string // in the roster
 	Version string // of the program
+	Dir     string // of the replica, for the journal; empty: in memory
 	Station Station
 	Machine station.Config
 	Peer    peer.Config
@@ -50,7 +51,8 @@ type Bus interface {
 	Run(ctx context.Context) error
 }
 
-// NamedLight is a light with the name that the journal uses.
+// NamedLight is a light with the name that the journal uses. Its Show returns
+// when its context ends: a lamp that hangs holds up neither scans nor the end.
 type NamedLight struct {
 	Name string
 	drivers.Light
@@ -98,10 +100,11 @@ type Agent struct {
 	heard   atomic.Pointer[time.Time] // last word of a peer
 	broker  atomic.Pointer[string]    // connected to; nil: none
 	problem atomic.Pointer[string]    // why nothing can be recorded
-	beats   [2]atomic.Int64           // of the two loops, Unix ms
+	beats   [2]atomic.Int64           // of the two loops, ms since start by the monotonic clock
 	commits atomic.Uint64             // attempts to commit so far
 	lag     atomic.Int64              // blocks known to exist that are missing here
 	opened  chan struct{}             // closed when the start gate opens: this gateway may seal
+	ended   chan struct{}             // closed when the gateway is told to end
 
 	mu      sync.Mutex
 	devices []DeviceState
@@ -120,10 +123,13 @@ func New(cfg Config, parts Parts) (*Agent, error) {
 	if parts.Replica == nil || parts.Journal == nil || parts.Signer == nil || parts.Now == nil || parts.Clock == nil {
 		return nil, errors.New("agent: replica, journal, key and clock are needed")
 	}
+	if cfg.Machine.Scale != (parts.Scale != nil) {
+		return nil, fmt.Errorf("agent: the station's machine counts on a scale: %t; there is one: %t", cfg.Machine.Scale, parts.Scale != nil)
+	}
 	a := &Agent{
 		cfg: cfg, parts: parts, key: cfg.Peer.Self, start: parts.Now(),
 		outages: parts.Journal.Outages(), limiter: parts.Journal.AtMostOnceAMinute(),
-		claims: map[ledger.KeyID]claim{}, opened: make(chan struct{}),
+		claims: map[ledger.KeyID]claim{}, opened: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for _, r := range parts.Readers {
 		a.devices = append(a.devices, stateOf(r.Info()))
@@ -144,15 +150,20 @@ func stateOf(i drivers.Info) DeviceState {
 }
 
 // Run runs the gateway until ctx ends, and returns when all of it has ended: nil
-// after an orderly stop, else what it could not go on without.
+// after an orderly stop, else what it could not go on without. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1) // the first failure, which ends the rest
 	var all sync.WaitGroup
 	run := func(what string, f func(context.Context) error) {
 		all.Go(func() {
 			if err := f(ctx); err != nil && ctx.Err() == nil {
-				cancel(fmt.Errorf("%s: %w", what, err))
+				select {
+				case failed <- fmt.Errorf("%s: %w", what, err):
+				default:
+				}
+				cancel()
 			}
 		})
 	}
@@ -169,12 +180,19 @@ func (a *Agent) Run(ctx context.Context) error {
 	run("station", func(ctx context.Context) error { return a.station.run(ctx, devices) })
 	run("sync", a.sync.run)
 	run("watch", a.watch)
+	run("end", func(ctx context.Context) error {
+		<-ctx.Done()
+		close(a.ended)
+		return nil
+	})
 	all.Wait()
 	a.limiter.Settle(context.WithoutCancel(ctx))
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	select {
+	case err := <-failed:
 		return err
+	default:
+		return nil
 	}
-	return nil
 }
 
 // watch looks after what no event tells: free space and the clock.
@@ -211,13 +229,23 @@ func (a *Agent) checkStorage(ctx context.Context) {
 	}
 	switch {
 	case now != "" && was == "":
-		a.outages.Down(ctx, journal.ReplicaFull, "", "nothing can be recorded: "+now, slog.String(journal.KeyExpected, now))
+		a.outages.Down(ctx, journal.ReplicaFull, "", "nothing can be recorded: "+now, append(a.space(), slog.String(journal.KeyExpected, now))...)
 	case now == "" && was != "":
-		a.outages.Up(ctx, journal.ReplicaFull, "", "there is free space again: scans are recorded")
+		a.outages.Up(ctx, journal.ReplicaFull, "", "there is free space again: scans are recorded", a.space()...)
 	default:
 		return
 	}
 	a.station.post(ctx, station.Stored{Problem: now})
+}
+
+// space says where the replica lies and what is left for it.
+func (a *Agent) space() []slog.Attr {
+	var st replica.Stats
+	_ = a.parts.Replica.Read(func(v *replica.View) (err error) { // an outage is told without it as well
+		st, err = v.Stats()
+		return err
+	})
+	return []slog.Attr{slog.String(journal.KeyPath, a.cfg.Dir), slog.Int64(journal.KeyFree, st.FreeBytes)}
 }
 
 // clockWatch compares the wall clock with the monotonic one.
@@ -266,13 +294,17 @@ func (a *Agent) checkGrowth(ctx context.Context) {
 		return
 	}
 	a.limiter.Event(ctx, journal.ReplicaFilling, "", fmt.Sprintf("the disk will be full in %d days at this pace", st.DaysLeft),
-		slog.Int64(journal.KeyFree, st.FreeBytes))
+		slog.String(journal.KeyPath, a.cfg.Dir), slog.Int64(journal.KeyFree, st.FreeBytes))
 }
+
+// age is how long the gateway has been up, in ms. It does not step with the wall
+// clock.
+func (a *Agent) age() int64 { return a.parts.Now().Sub(a.start).Milliseconds() }
 
 // Alive reports whether both loops have turned within the given time: what a
 // watchdog may be told.
 func (a *Agent) Alive(within time.Duration) bool {
-	oldest := a.parts.Now().Add(-within).UnixMilli()
+	oldest := a.age() - within.Milliseconds()
 	return a.beats[0].Load() >= oldest && a.beats[1].Load() >= oldest
 }
 

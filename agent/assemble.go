@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,7 +177,7 @@ var (
 func (b *builder) configure(version string) {
 	p := b.p
 	b.cfg = Config{
-		Name: p.Gateway, Version: version,
+		Name: p.Gateway, Version: version, Dir: p.DataDir,
 		Station: Station{ID: p.Work.Station, Mode: stationModes[p.Work.Mode], MinDwell: p.Work.MinimumDwell},
 		Machine: station.Config{
 			Gates: map[string]ledger.Gate{}, Badges: map[string]station.Badge{}, TaskText: map[string]string{}, Scale: p.Scale != nil,
@@ -193,11 +194,9 @@ func (b *builder) configure(version string) {
 		b.cfg.Machine.TaskText[t.Name] = t.Text
 	}
 	for tag, name := range p.Badges {
-		if ids := b.parts.Replica.Roster().Named(name); len(ids) == 1 {
-			b.cfg.Machine.Badges[tag] = station.Badge{Person: ids[0].ID, Name: name}
-		}
+		b.cfg.Machine.Badges[tag] = station.Badge{Name: name}
 	}
-	for _, r := range append(p.Intake.Rules, profiles.IntakeRule{IntakeValues: p.Intake.IntakeValues}) {
+	for _, r := range append(slices.Clip(p.Intake.Rules), profiles.IntakeRule{IntakeValues: p.Intake.IntakeValues}) {
 		b.cfg.Station.Intake = append(b.cfg.Station.Intake, IntakeRule{
 			TagPrefix: r.TagPrefix, Order: orElse(r.Order, p.Intake.Order), Product: orElse(r.Product, p.Intake.Product),
 			Lot: orElse(r.Lot, p.Intake.Lot), LabelPrefix: orElse(r.LabelPrefix, p.Intake.LabelPrefix),
@@ -323,7 +322,18 @@ func (b *builder) control(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.g.closers = append(b.g.closers, closing{l})
 	b.g.parts.Services = append(b.g.parts.Services, func(ctx context.Context) error { return b.g.ServeControl(ctx, l) })
+	return nil
+}
+
+// closing is a listener that whoever served it may have closed already.
+type closing struct{ net.Listener }
+
+func (c closing) Close() error {
+	if err := c.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
 	return nil
 }
 

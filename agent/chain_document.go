@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"traveler.example/ledger"
@@ -102,8 +104,8 @@ func findBlock(v *replica.View, id string) (ledger.Block, error) {
 		if err != nil {
 			return ledger.Block{}, err
 		}
-		var at uint64
-		if _, err := fmt.Sscanf(height, "%d", &at); err != nil {
+		at, err := parseHeight(height)
+		if err != nil {
 			return ledger.Block{}, fmt.Errorf("block %q: %w: a height is a number", id, ErrRefused)
 		}
 		for b, err := range v.Chain(key, at) {
@@ -157,17 +159,51 @@ func blockDocument(v *replica.View, b ledger.Block) (BlockDocument, error) {
 	return doc, nil
 }
 
+// Transaction takes an id or the beginning of one, for which all blocks are read.
 func (d *desk) Transaction(ctx context.Context, id string) (TxDocument, error) {
-	h, err := ledger.ParseHash(id)
-	if err != nil {
-		return TxDocument{}, fmt.Errorf("transaction %q: %w: %w", id, ErrRefused, err)
-	}
 	var doc TxDocument
-	err = d.replica.Read(func(v *replica.View) error {
-		doc, err = txDocument(v, h)
+	err := d.replica.Read(func(v *replica.View) error {
+		h, err := ledger.ParseHash(id)
+		if err != nil {
+			h, err = txBeginning(ctx, v, strings.ToLower(id))
+		}
+		if err == nil {
+			doc, err = txDocument(v, h)
+		}
 		return err
 	})
 	return doc, err
+}
+
+// txBeginning finds the one transaction whose id begins with some digits.
+func txBeginning(ctx context.Context, v *replica.View, digits string) (ledger.TxID, error) {
+	if len(digits) < 6 {
+		return ledger.TxID{}, fmt.Errorf("transaction %q: %w: give six digits of its id or more", digits, ErrNotFound)
+	}
+	authors, err := v.Authors()
+	if err != nil {
+		return ledger.TxID{}, err
+	}
+	var found []ledger.TxID
+	for _, author := range authors {
+		for b, err := range v.Chain(author, 0) {
+			if err = cmp.Or(err, ctx.Err()); err != nil {
+				return ledger.TxID{}, err
+			}
+			for _, t := range b.Txs() {
+				if strings.HasPrefix(t.ID().String(), digits) && !slices.Contains(found, t.ID()) {
+					found = append(found, t.ID())
+				}
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return ledger.TxID{}, fmt.Errorf("transaction %q: %w", digits, ErrNotFound)
+	case 1:
+		return found[0], nil
+	}
+	return ledger.TxID{}, fmt.Errorf("transaction %q: %w: it means %s and %s", digits, ErrAmbiguous, found[0], found[1])
 }
 
 func txDocument(v *replica.View, id ledger.TxID) (TxDocument, error) {
@@ -218,7 +254,7 @@ func (d *desk) Roster(ctx context.Context) (RosterDocument, error) {
 		doc.Stations = append(doc.Stations, StationLine{Station: as.Station, WorkCentre: as.WorkCentre, Gateway: n.of(as.Gateway), Intake: as.Intake})
 	}
 	for _, x := range r.Doubled() {
-		doc.Doubled = append(doc.Doubled, fmt.Sprintf("%v", x))
+		doc.Doubled = append(doc.Doubled, x.Station+x.Name) // one of the two is empty
 	}
 	return doc, nil
 }

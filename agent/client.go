@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"traveler.example/ledger"
 )
 
 // client is a Desk on the far end of a control socket.
@@ -67,6 +69,54 @@ func (c *client) ask(ctx context.Context, method, path string, q url.Values, bod
 		return fmt.Errorf("%s answers %s: %.200s", c.path, resp.Status, text)
 	}
 	return remoteError(f)
+}
+
+// UnmarshalJSON reads the body as what the kind says that it is.
+func (d *TxDocument) UnmarshalJSON(text []byte) error {
+	type plain TxDocument
+	raw := struct {
+		*plain
+		Body json.RawMessage `json:"body"`
+	}{plain: (*plain)(d)}
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return err
+	}
+	var err error
+	d.Body, err = bodyOf(d.Kind, raw.Body)
+	return err
+}
+
+func bodyOf(kind string, text []byte) (any, error) {
+	switch kind {
+	case ledger.KindOrder.String():
+		return read[ledger.Order](text)
+	case ledger.KindIntake.String():
+		return read[ledger.Intake](text)
+	case ledger.KindReport.String():
+		return read[ledger.Report](text)
+	case ledger.KindVerdict.String():
+		return read[ledger.Verdict](text)
+	case ledger.KindDisposition.String():
+		return read[ledger.Disposition](text)
+	case ledger.KindWithdraw.String():
+		return read[ledger.Withdraw](text)
+	case ledger.KindAmend.String():
+		return read[ledger.Amend](text)
+	case ledger.KindBind.String():
+		return read[ledger.Bind](text)
+	case ledger.KindMisroute.String():
+		return read[ledger.Misroute](text)
+	}
+	return read[ledger.Unknown](text)
+}
+
+func read[T any](text []byte) (any, error) {
+	var out T
+	if len(text) == 0 {
+		return nil, nil
+	}
+	err := json.Unmarshal(text, &out)
+	return out, err
 }
 
 // remoteError is the daemon's error with what it wrapped there.

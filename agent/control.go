@@ -11,7 +11,10 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"traveler.example/agent/journal"
 	"traveler.example/ledger"
@@ -21,12 +24,8 @@ import (
 // to the gateway. A socket that a dead daemon left is replaced, a living one is
 // not.
 func ListenControl(path string) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("control socket %s: another daemon answers on it", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("control socket: %w", err)
+	if err := removeStale(path); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -38,17 +37,50 @@ func ListenControl(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// controlLimits bound what one connection may cost.
+// removeStale removes the socket of a daemon that is dead, and nothing else.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("control socket: %w", err)
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("control socket %s: a file of another kind is there (%v); remedy: name another path, or move it away", path, info.Mode().Type())
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		_ = c.Close()
+		return fmt.Errorf("control socket %s: another daemon answers on it", path)
+	case !errors.Is(err, unix.ECONNREFUSED):
+		return fmt.Errorf("control socket %s: whether a daemon lives behind it cannot be told: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+// controlBody and controlTimeout bound what one request may cost.
 const (
-	controlBody    = ledger.MaxStatement + 1024
+	controlBody    = ledger.MaxStatement // the largest object that is handed in
 	controlTimeout = 30 * time.Second
 )
 
-// ServeControl answers on the control socket until ctx ends: the Desk as HTTP
-// with JSON.
+// ServeControl answers on the control socket until ctx ends, closes it, and
+// returns when the last request has been answered: the Desk as HTTP with JSON.
 func (a *Agent) ServeControl(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var requests sync.WaitGroup
+	handler := a.controlHandler()
 	server := &http.Server{
-		Handler:           a.controlHandler(),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
+			defer requests.Done()
+			handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: controlTimeout, WriteTimeout: controlTimeout,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog: slog.NewLogLogger(a.parts.Journal.Logger().Handler(), slog.LevelDebug),
@@ -64,7 +96,9 @@ func (a *Agent) ServeControl(ctx context.Context, l net.Listener) error {
 		}
 	}()
 	err := server.Serve(l)
+	cancel()
 	<-ended
+	requests.Wait() // those whose connections had to be cut
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -84,23 +118,23 @@ var questions = map[string]question{
 	"GET /stats":    func(ctx context.Context, d Desk, _ *http.Request) (any, error) { return d.Stats(ctx) },
 	"GET /items": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		q := r.URL.Query()
-		n, err := number(q.Get("limit"))
+		limit, err := number(q.Get("limit"), strconv.Atoi)
 		if err != nil {
 			return nil, err
 		}
-		return d.Items(ctx, ItemQuery{Phase: q.Get("phase"), After: q.Get("after"), Limit: int(n)})
+		return d.Items(ctx, ItemQuery{Phase: q.Get("phase"), After: q.Get("after"), Limit: limit})
 	},
 	"GET /blocks": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		q := r.URL.Query()
-		n, err := number(q.Get("limit"))
+		limit, err := number(q.Get("limit"), strconv.Atoi)
 		if err != nil {
 			return nil, err
 		}
-		from, err := number(q.Get("from"))
+		from, err := number(q.Get("from"), parseHeight)
 		if err != nil {
 			return nil, err
 		}
-		return d.Blocks(ctx, BlockQuery{Author: q.Get("author"), From: from, Limit: int(n)})
+		return d.Blocks(ctx, BlockQuery{Author: q.Get("author"), From: from, Limit: limit})
 	},
 	"GET /item":        func(ctx context.Context, d Desk, r *http.Request) (any, error) { return d.Item(ctx, id(r)) },
 	"GET /heads":       func(ctx context.Context, d Desk, r *http.Request) (any, error) { return d.Rule(ctx, id(r)) },
@@ -128,21 +162,27 @@ var questions = map[string]question{
 
 func id(r *http.Request) string { return r.URL.Query().Get("id") }
 
-func number(s string) (uint64, error) {
+// number reads a number; empty is 0.
+func number[N int | uint64](s string, parse func(string) (N, error)) (N, error) {
 	if s == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseUint(s, 10, 32)
+	n, err := parse(s)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %q is not a number", ErrRefused, s)
 	}
 	return n, nil
 }
 
+func parseHeight(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }
+
 func body(r *http.Request) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(r.Body, controlBody))
+	raw, err := io.ReadAll(io.LimitReader(r.Body, controlBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the request: %w", ErrRefused, err)
+	}
+	if len(raw) > controlBody {
+		return nil, fmt.Errorf("%w: the request has more than %d bytes", ErrRefused, controlBody)
 	}
 	return raw, nil
 }
@@ -157,8 +197,13 @@ func (a *Agent) controlHandler() http.Handler {
 				a.refuse(r, w, err)
 				return
 			}
+			text, err := json.Marshal(answer)
+			if err != nil {
+				a.refuse(r, w, fmt.Errorf("writing the answer: %w", err))
+				return
+			}
 			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(answer) // the client may have gone
+			_, _ = w.Write(text) // the client may have gone
 		})
 	}
 	return mux

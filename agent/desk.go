@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"traveler.example/drivers"
 	"traveler.example/ledger"
 	"traveler.example/ledger/replica"
 )
@@ -46,12 +48,16 @@ func OpenDirectory(dir string) (Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the replica of %s: %w", dir, err)
 	}
-	d := &desk{replica: r, genesis: g, name: filepath.Base(dir), done: r.Close}
+	name := filepath.Base(dir)
+	if whole, err := filepath.Abs(dir); err == nil {
+		name = filepath.Base(whole)
+	}
+	d := &desk{replica: r, genesis: g, name: name, done: r.Close}
 	if key, err := LoadKey(filepath.Join(dir, BoardKey)); err == nil {
 		if pub, err := ledger.PublicKeyOf(key); err == nil {
 			d.key = pub.ID()
 		}
-	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrKeyOpen) {
+	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && !errors.Is(err, ErrKeyOpen) {
 		return nil, errors.Join(err, r.Close())
 	}
 	return d, nil
@@ -260,6 +266,9 @@ func (d *desk) Items(ctx context.Context, q ItemQuery) ([]ItemLine, error) {
 				}
 			}
 		}
+		// By id whatever their kind: the cursor is one for all of them.
+		slices.SortFunc(out, func(a, b ItemLine) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+		out = out[:min(len(out), limit(q.Limit))]
 		return nil
 	})
 	return out, err
@@ -309,8 +318,12 @@ func itemLine(v *replica.View, it ledger.Item) (ItemLine, error) {
 func find(v *replica.View, id string) (ledger.Item, error) {
 	found, err := v.Label(id)
 	if err == nil && len(found) == 0 {
+		tag := id
+		if t, err := drivers.ParseTag(id, ""); err == nil { // as people write it
+			tag = t.ID
+		}
 		var closed []ledger.Item
-		found, closed, err = v.Tag(id)
+		found, closed, err = v.Tag(tag)
 		if len(found) == 0 && len(closed) > 0 {
 			found = closed[len(closed)-1:]
 		}

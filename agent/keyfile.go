@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -11,6 +12,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrKeyOpen refuses a key file that others than its owner may read.
@@ -43,20 +46,16 @@ func SaveKey(path string, key crypto.Signer) error {
 // LoadKey reads a key that SaveKey wrote. It refuses a file that its group or
 // others may read (ErrKeyOpen).
 func LoadKey(path string) (crypto.Signer, error) {
-	info, err := os.Stat(path)
+	text, err := readKey(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading key: %w", err)
+		return nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %04o; remedy: chmod 600 %s", ErrKeyOpen, path, info.Mode().Perm(), path)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading key: %w", err)
-	}
-	block, _ := pem.Decode(text)
+	block, rest := pem.Decode(text)
 	if block == nil || block.Type != pemPrivateKey {
 		return nil, fmt.Errorf("reading key %s: no PEM block %q in it", path, pemPrivateKey)
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fmt.Errorf("reading key %s: there is more in it than one key", path)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -69,7 +68,37 @@ func LoadKey(path string) (crypto.Signer, error) {
 	return key, nil
 }
 
-// writeNew writes a file that must not exist yet, and flushes it.
+// maxKeyFile is far above what an Ed25519 key in PEM takes.
+const maxKeyFile = 64 << 10
+
+// readKey reads a key file that only its owner may read. It looks at what it has
+// opened: the path may name another file in the next moment.
+func readKey(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would block
+	if err != nil {
+		return nil, fmt.Errorf("reading key: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading key: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("reading key %s: it is no file (%v)", path, info.Mode().Type())
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%w: %s has mode %04o; remedy: chmod 600 %s", ErrKeyOpen, path, info.Mode().Perm(), path)
+	case info.Size() > maxKeyFile:
+		return nil, fmt.Errorf("reading key %s: %d bytes are more than the %d allowed", path, info.Size(), maxKeyFile)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading key: %w", err)
+	}
+	return text, nil
+}
+
+// writeNew writes a file that must not exist yet, and flushes it. What could not
+// be written whole is removed: it would be in the way of the next attempt.
 func writeNew(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -83,7 +112,7 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return errors.Join(fmt.Errorf("writing %s: %w", path, err), os.Remove(path))
 	}
 	return nil
 }

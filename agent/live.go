@@ -54,7 +54,8 @@ func (a *Agent) status(s *Status) {
 	}
 }
 
-// note keeps what peers say of themselves, for people; nothing rests on it.
+// note keeps what peers say of themselves, for people, and when one was heard
+// last, on which a station may have an unknown tag wait.
 func (l *syncLoop) note(m mqtt.Message, now time.Time) {
 	from, ok := l.speaker(m.Topic)
 	if !ok || from == l.key {
@@ -168,9 +169,15 @@ func (s ancestors) Continued(ledger.ItemID, ledger.TxID, ledger.TxID) (ledger.Tx
 func (a *Agent) awaitOpen(ctx context.Context) error {
 	select {
 	case <-a.opened:
-		return nil
+	case <-a.ended:
 	case <-ctx.Done():
 		return fmt.Errorf("%w: the gateway is still starting", ErrUnreachable)
+	}
+	select {
+	case <-a.ended:
+		return fmt.Errorf("%w: the gateway is ending", ErrUnreachable)
+	default:
+		return nil
 	}
 }
 
@@ -179,11 +186,19 @@ func (a *Agent) sealOne(ctx context.Context, t ledger.Tx) (Receipt, error) {
 		return Receipt{}, err
 	}
 	block, err := a.seal(ctx, replica.Batch{Txs: []ledger.Tx{t}})
+	var void *ledger.VoidError
 	switch {
+	case errors.As(err, &void):
+		return Receipt{}, fmt.Errorf("%w: %s", ErrRefused, void.Detail)
+	case errors.Is(err, ledger.ErrAuthor):
+		return Receipt{}, fmt.Errorf("%w: %w", ErrNotPermitted, err)
 	case errors.Is(err, replica.ErrStale):
 		return Receipt{}, fmt.Errorf("%w: the item has moved on: look at it again and rule on its heads", ErrConflict)
 	case err != nil:
 		return Receipt{}, err
+	}
+	if t.Kind.Moves() { // a ruling ends a conflict, and this gateway hears of its own block from nobody
+		a.conflicts(ctx, []ledger.ItemID{t.ItemID()})
 	}
 	return Receipt{Tx: t.ID(), Block: block.Hash(), Height: block.Header().Height, Status: "Sealed"}, nil
 }
@@ -230,10 +245,10 @@ func (a *Agent) enrol(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range r.Refused {
-		return fmt.Errorf("%w: %w", ErrRefused, f.Err)
+	if len(r.Refused) > 0 {
+		return fmt.Errorf("%w: %w", ErrRefused, r.Refused[0].Err)
 	}
-	for range r.Gaps {
+	if len(r.Gaps) > 0 {
 		return fmt.Errorf("%w: what the statement builds on is not here yet", ErrConflict)
 	}
 	a.sync.report(nil, r.Statements)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,13 +44,14 @@ func itemDocument(v *replica.View, it ledger.Item) (ItemDocument, error) {
 			doc.Into = parent.Label
 		}
 	}
+	stand := standing(it)
 	for _, node := range it.Nodes {
 		entry, parts, err := entryOf(v, n, node.Tx)
 		if err != nil {
 			return doc, err
 		}
 		doc.History = append(doc.History, entry)
-		if node.Of.IsZero() {
+		if node.Of.IsZero() && stand[node.Tx] {
 			doc.Parts = append(doc.Parts, parts...)
 		}
 	}
@@ -57,6 +59,7 @@ func itemDocument(v *replica.View, it ledger.Item) (ItemDocument, error) {
 	if err != nil {
 		return doc, err
 	}
+	slices.SortStableFunc(spoken, func(a, b ledger.Tx) int { return cmp.Compare(a.Time, b.Time) })
 	for _, t := range spoken {
 		entry, _, err := entryOf(v, n, t.ID())
 		if err != nil {
@@ -65,6 +68,18 @@ func itemDocument(v *replica.View, it ledger.Item) (ItemDocument, error) {
 		doc.History = append(doc.History, entry)
 	}
 	return doc, nil
+}
+
+// standing are the transactions of an item that were not withdrawn: a report taken
+// back has given its parts back.
+func standing(it ledger.Item) map[ledger.TxID]bool {
+	stand := map[ledger.TxID]bool{}
+	for _, head := range it.HeadIDs {
+		for _, n := range it.Lineage(head) {
+			stand[n.Tx] = true
+		}
+	}
+	return stand
 }
 
 // entryOf is one line of an item's history, and the printed ids of the parts
@@ -165,7 +180,7 @@ func reportWords(v *replica.View, b ledger.Report) (string, []string, error) {
 		what += fmt.Sprintf("; %s g", thousandths(b.Weight))
 	}
 	for _, m := range b.Measurements {
-		what += fmt.Sprintf("; %s %de%d %s", m.Name, m.Value, m.Exponent, m.Unit)
+		what += fmt.Sprintf("; %s %s %s", m.Name, ledger.FormatDecimal(m.Value, int(m.Exponent)), m.Unit)
 	}
 	var parts []string
 	for _, in := range b.Inputs {
@@ -210,12 +225,9 @@ func (d *desk) Orders(ctx context.Context) ([]OrderDocument, error) {
 		if err != nil {
 			return err
 		}
-		for o, err := range v.Orders("", 1000) {
+		for o, err := range v.Orders("", 0) {
 			if err != nil {
 				return err
-			}
-			if o.Order.Cancelled == 1 {
-				continue
 			}
 			doc, err := orderDocument(v, o, used)
 			if err != nil {
@@ -230,7 +242,7 @@ func (d *desk) Orders(ctx context.Context) ([]OrderDocument, error) {
 
 func itemsByOrder(v *replica.View) (map[ledger.TxID]int, error) {
 	used := map[ledger.TxID]int{}
-	for it, err := range v.Items(ledger.ItemID{}, 1<<30) {
+	for it, err := range v.Items(ledger.ItemID{}, 0) {
 		if err != nil {
 			return nil, err
 		}
@@ -249,15 +261,38 @@ func orderDocument(v *replica.View, o replica.WorkOrder, used map[ledger.TxID]in
 	}, err
 }
 
+// findOrder returns the order in force with an order id, or with the only one
+// that begins so.
+func findOrder(v *replica.View, id string) (replica.WorkOrder, error) {
+	o, ok, err := OrderInForce(v, id)
+	if err != nil || ok {
+		return o, err
+	}
+	var found []string
+	for o, err := range v.Orders("", 0) {
+		if err != nil {
+			return replica.WorkOrder{}, err
+		}
+		if o.Counted && id != "" && strings.HasPrefix(o.Order.ID, id) && !slices.Contains(found, o.Order.ID) {
+			found = append(found, o.Order.ID)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return replica.WorkOrder{}, fmt.Errorf("order %q: %w", id, ErrNotFound)
+	case 1:
+		o, _, err = OrderInForce(v, found[0])
+		return o, err
+	}
+	return replica.WorkOrder{}, fmt.Errorf("order %q: %w: it means %s and %s", id, ErrAmbiguous, found[0], found[1])
+}
+
 func (d *desk) Order(ctx context.Context, id string) (OrderDocument, error) {
 	var doc OrderDocument
 	err := d.replica.Read(func(v *replica.View) error {
-		o, ok, err := OrderInForce(v, id)
+		o, err := findOrder(v, id)
 		if err != nil {
 			return err
-		}
-		if !ok {
-			return fmt.Errorf("order %q: %w", id, ErrNotFound)
 		}
 		used, err := itemsByOrder(v)
 		if err != nil {

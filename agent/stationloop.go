@@ -22,16 +22,8 @@ type stationLoop struct {
 	*Agent
 	machine *station.Machine
 	inbox   chan station.Event
-	seen    seenTag
 	last    lastShown
 	work    sync.WaitGroup // weighings under way
-}
-
-// seenTag is what the last decision about a tag rested on: the open items that
-// had it. An append that follows checks that they still do.
-type seenTag struct {
-	tag   string
-	items []ledger.ItemID
 }
 
 // heartbeat is how often a loop with nothing to do shows that it is alive.
@@ -44,7 +36,7 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 	defer beat.Stop()
 	defer l.work.Wait()
 	for {
-		l.beats[0].Store(l.parts.Now().UnixMilli())
+		l.beats[0].Store(l.age())
 		if ctx.Err() == nil && l.takeFirst(ctx, devices) {
 			continue
 		}
@@ -173,11 +165,12 @@ func (l *stationLoop) step(ctx context.Context, e station.Event) {
 		var effects []station.Effect
 		now := l.parts.Now()
 		err := l.parts.Replica.Read(func(v *replica.View) error {
-			effects = l.machine.Step(now, &tagView{view: view{a: l.Agent, v: v}, seen: &l.seen}, queue[0])
+			effects = l.machine.Step(now, view{a: l.Agent, v: v}, queue[0])
 			return nil
 		})
-		if err != nil {
+		if err != nil { // nothing is decided: no light may go on saying otherwise
 			l.damaged(ctx, err)
+			l.show(ctx, station.Signal{Aspect: station.Fault, Text: "FAULT nothing can be looked up: " + storageWords(err)})
 			return
 		}
 		for _, effect := range effects {
@@ -206,7 +199,7 @@ func (l *stationLoop) perform(ctx context.Context, e station.Effect) station.Eve
 func (l *stationLoop) append(ctx context.Context, e station.Append) station.Event {
 	txs, err := l.transactions(e.Proposals)
 	if err == nil {
-		_, err = l.seal(ctx, replica.Batch{Txs: txs, Guard: l.guard(e.Tag)})
+		_, err = l.seal(ctx, replica.Batch{Txs: txs, Guard: guard(e)})
 	}
 	answer := station.Sealed{Serial: e.Serial, Outcome: station.Durable}
 	switch {
@@ -217,7 +210,7 @@ func (l *stationLoop) append(ctx context.Context, e station.Append) station.Even
 	case err != nil:
 		answer.Outcome, answer.Detail = station.Failed, storageWords(err)
 		l.damaged(ctx, err)
-		if !errors.Is(err, replica.ErrFull) && ctx.Err() == nil {
+		if !errors.Is(err, replica.ErrFull) {
 			l.outages.Down(ctx, journal.AppendFailed, "", "a scan could not be recorded: "+err.Error(), slog.Any(journal.KeyError, err))
 		}
 	}
@@ -238,9 +231,16 @@ func storageWords(err error) string {
 }
 
 func (l *stationLoop) damaged(ctx context.Context, err error) {
-	if errors.Is(err, replica.ErrDamaged) {
-		l.limiter.Event(ctx, journal.ReplicaDamaged, "", fmt.Sprintf("the replica is damaged: %v", err), slog.Any(journal.KeyError, err))
+	if !errors.Is(err, replica.ErrDamaged) {
+		return
 	}
+	block := "unknown"
+	var where *replica.DamageError
+	if errors.As(err, &where) && where.Height > 0 {
+		block = ledger.Ref{Author: where.Author, Height: where.Height, Hash: where.Hash}.String()
+	}
+	l.limiter.Event(ctx, journal.ReplicaDamaged, "", fmt.Sprintf("the replica is damaged: %v", err),
+		slog.String(journal.KeyPath, l.cfg.Dir), slog.String(journal.KeyBlock, block), slog.Any(journal.KeyError, err))
 }
 
 func (l *stationLoop) transactions(ps []ledger.Proposal) ([]ledger.Tx, error) {
@@ -260,17 +260,13 @@ func (l *stationLoop) transactions(ps []ledger.Proposal) ([]ledger.Tx, error) {
 
 // guard holds an append to what its decision rested on: the tag still belongs to
 // the same open items.
-func (l *stationLoop) guard(tag string) func(*replica.View) error {
-	seen := l.seen
+func guard(e station.Append) func(*replica.View) error {
 	return func(v *replica.View) error {
-		if seen.tag != tag {
-			return nil
-		}
-		open, _, err := v.Tag(tag)
+		open, _, err := v.Tag(e.Tag)
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(idsOf(open), seen.items) {
+		if !slices.Equal(idsOf(open), e.Open) {
 			return replica.ErrStale
 		}
 		return nil
@@ -285,25 +281,6 @@ func idsOf(items []ledger.Item) []ledger.ItemID {
 	return ids
 }
 
-// tagView remembers which open items the last tag asked for had.
-type tagView struct {
-	view
-	seen *seenTag
-}
-
-// Scan implements station.View.
-func (w *tagView) Scan(tag string) (ledger.Scan, error) {
-	scan, err := w.view.Scan(tag)
-	if err == nil {
-		items := make([]ledger.ItemID, len(scan.Open))
-		for i, s := range scan.Open {
-			items[i] = s.Item.ID
-		}
-		*w.seen = seenTag{tag: tag, items: items}
-	}
-	return scan, err
-}
-
 // weigh asks the scale without holding up the station.
 func (l *stationLoop) weigh(ctx context.Context, serial int) {
 	l.work.Go(func() {
@@ -312,6 +289,8 @@ func (l *stationLoop) weigh(ctx context.Context, serial int) {
 		defer cancel()
 		w, err := l.parts.Scale.Weigh(wctx)
 		switch {
+		case ctx.Err() != nil:
+			return // the station has ended: nobody waits
 		case err != nil:
 			answer.Problem = weighingWords(err)
 			l.limiter.Event(ctx, journal.ScaleRefused, "weigh", "the scale gave no usable weight: "+err.Error(),
@@ -321,7 +300,9 @@ func (l *stationLoop) weigh(ctx context.Context, serial int) {
 		case l.cfg.Weighs.Capacity > 0 && int64(w) > l.cfg.Weighs.Capacity:
 			answer.Problem = fmt.Sprintf("%s is more than the scale can weigh", w)
 		}
-		answer.Milligrams = int64(w)
+		if answer.Problem == "" {
+			answer.Milligrams = int64(w)
+		}
 		l.post(ctx, answer)
 	})
 }
@@ -361,9 +342,14 @@ func (l *stationLoop) show(ctx context.Context, s station.Signal) {
 	l.lights(ctx, s)
 }
 
+// lightLimit bounds how long a lamp that hangs holds up the station, and its end.
+const lightLimit = time.Second
+
 func (l *stationLoop) lights(ctx context.Context, s station.Signal) {
 	for _, light := range l.parts.Lights {
-		err := light.Show(ctx, drivers.Signal{Aspect: aspects[s.Aspect], Text: s.Text})
+		bounded, cancel := context.WithTimeout(ctx, lightLimit)
+		err := light.Show(bounded, drivers.Signal{Aspect: aspects[s.Aspect], Text: s.Text})
+		cancel()
 		if err != nil {
 			l.outages.Down(ctx, journal.LightFault, light.Name, fmt.Sprintf("light %s cannot be driven: %v", light.Name, err),
 				slog.String(journal.KeyDevice, light.Name), slog.Any(journal.KeyError, err))

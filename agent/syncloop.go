@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -54,13 +56,13 @@ func (l *syncLoop) run(ctx context.Context) error {
 	defer beat.Stop()
 	l.checkRoster(ctx, l.parts.Replica.Roster())
 	for {
-		l.beats[1].Store(l.parts.Now().UnixMilli())
+		l.beats[1].Store(l.age())
 		if ctx.Err() == nil && l.takeFirst(ctx) {
 			continue
 		}
 		select {
 		case <-ctx.Done():
-			l.farewell(context.WithoutCancel(ctx), bus)
+			l.farewell(context.WithoutCancel(ctx))
 			return nil
 		case m, ok := <-bus.messages:
 			if !ok {
@@ -144,7 +146,7 @@ func (c *connection) close() {
 
 // farewell publishes the last status, bounded in time: an orderly stop is not a
 // lost gateway.
-func (l *syncLoop) farewell(ctx context.Context, bus *connection) {
+func (l *syncLoop) farewell(ctx context.Context) {
 	if l.broker.Load() == nil {
 		return
 	}
@@ -213,6 +215,8 @@ func (l *syncLoop) tell(ctx context.Context) {
 	sealed, enrolled := l.sealed, l.enrolled
 	l.sealed, l.enrolled = nil, nil
 	l.sealedMu.Unlock()
+	// Two who seal at once may have reported in either order.
+	slices.SortFunc(sealed, func(a, b ledger.Ref) int { return cmp.Compare(a.Height, b.Height) })
 	if len(enrolled) > 0 {
 		l.rosterChanged(ctx)
 	}
@@ -238,9 +242,10 @@ func (l *syncLoop) report(blocks []ledger.Ref, statements []ledger.Hash) {
 	}
 }
 
-// seal appends to the own chain: the only way to it.
+// seal appends to the own chain: the only way to it. It waits for the outcome
+// whatever becomes of ctx: who stops waiting could not say what is recorded.
 func (a *Agent) seal(ctx context.Context, b replica.Batch) (ledger.Block, error) {
-	block, err := a.parts.Replica.Append(ctx, b)
+	block, err := a.parts.Replica.Append(context.WithoutCancel(ctx), b)
 	a.commits.Add(1)
 	if err == nil {
 		a.sync.report([]ledger.Ref{block.Ref()}, nil)
@@ -248,9 +253,10 @@ func (a *Agent) seal(ctx context.Context, b replica.Batch) (ledger.Block, error)
 	return block, err
 }
 
-// take makes foreign objects durable: the only way in for them.
+// take makes foreign objects durable: the only way in for them. It waits for the
+// outcome as seal does.
 func (a *Agent) take(ctx context.Context, objects ...replica.Object) (replica.Result, error) {
-	r, err := a.parts.Replica.Ingest(ctx, objects...)
+	r, err := a.parts.Replica.Ingest(context.WithoutCancel(ctx), objects...)
 	a.commits.Add(1)
 	return r, err
 }
@@ -281,6 +287,7 @@ func (l *syncLoop) decide(ctx context.Context, e peer.Event) []peer.Effect {
 }
 
 func (l *syncLoop) perform(ctx context.Context, e peer.Effect) {
+	l.beats[1].Store(l.age()) // many effects on a slow broker are no standstill
 	switch e := e.(type) {
 	case peer.Publish:
 		l.publish(ctx, e.Topic, e.Retained, e.Payload)
@@ -404,7 +411,7 @@ func (l *syncLoop) ingest(ctx context.Context, in peer.Ingest) {
 
 // join seals a block that names the other branch of the own chain.
 func (l *syncLoop) join(ctx context.Context) {
-	block, joined, err := l.parts.Replica.JoinBranches(ctx)
+	block, joined, err := l.parts.Replica.JoinBranches(context.WithoutCancel(ctx))
 	l.commits.Add(1)
 	if err != nil || !joined {
 		return // with the next append
@@ -426,8 +433,11 @@ func (l *syncLoop) committed(r replica.Result) (peer.Committed, error) {
 	err := l.parts.Replica.Read(func(v *replica.View) error {
 		for _, author := range r.Evidence {
 			e, ok, err := v.EvidenceObject(author)
-			if err != nil || !ok {
+			if err != nil {
 				return err
+			}
+			if !ok {
+				continue
 			}
 			a, b, err := e.Verify(l.parts.Replica.Register().Network(), l.publicKey)
 			if err != nil {
@@ -461,7 +471,7 @@ func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 		}
 		l.named[author] = true
 		l.parts.Journal.Event(ctx, journal.EvidenceFound, "two versions of the chain of "+l.nameOf(author)+" exist",
-			slog.String(journal.KeyPeer, l.nameOf(author)))
+			slog.String(journal.KeyPeer, l.nameOf(author)), slog.String(journal.KeyBlock, l.forkOf(author)))
 	}
 	if len(r.Statements) > 0 {
 		l.rosterChanged(ctx)
@@ -473,6 +483,21 @@ func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 	}
 	l.orders(ctx, r.Blocks)
 	l.conflicts(ctx, r.Changed)
+}
+
+// forkOf names the height at which the chain of an author parts.
+func (l *syncLoop) forkOf(author ledger.KeyID) string {
+	at := "unknown"
+	_ = l.parts.Replica.Read(func(v *replica.View) error { // the event is told without it as well
+		branches, err := v.Evidence()
+		for _, b := range branches {
+			if b.Author == author {
+				at = fmt.Sprintf("%s/%d", l.nameOf(author), b.Height)
+			}
+		}
+		return err
+	})
+	return at
 }
 
 // ordersFrom is the most blocks of one batch that are looked through for orders:
@@ -509,10 +534,10 @@ func (a *Agent) ordered(ctx context.Context, o ledger.Order) {
 }
 
 // conflicts tells when an item comes into conflict and when it is ruled on.
-func (l *syncLoop) conflicts(ctx context.Context, changed []ledger.ItemID) {
+func (a *Agent) conflicts(ctx context.Context, changed []ledger.ItemID) {
 	for _, id := range changed {
 		var it ledger.Item
-		err := l.parts.Replica.Read(func(v *replica.View) (err error) {
+		err := a.parts.Replica.Read(func(v *replica.View) (err error) {
 			it, _, err = v.Item(id)
 			return err
 		})
@@ -520,9 +545,9 @@ func (l *syncLoop) conflicts(ctx context.Context, changed []ledger.ItemID) {
 			return
 		}
 		if it.InConflict() {
-			l.outages.Down(ctx, journal.ItemConflict, id.String(), it.Label+" has more than one history: quality rules", slog.String(journal.KeyItem, it.Label))
+			a.outages.Down(ctx, journal.ItemConflict, id.String(), it.Label+" has more than one history: quality rules", slog.String(journal.KeyItem, it.Label))
 		} else {
-			l.outages.Up(ctx, journal.ItemConflict, id.String(), it.Label+" has one history again", slog.String(journal.KeyItem, it.Label))
+			a.outages.Up(ctx, journal.ItemConflict, id.String(), it.Label+" has one history again", slog.String(journal.KeyItem, it.Label))
 		}
 	}
 }

@@ -132,23 +132,6 @@ func (k *checker) scale() {
 	if s.Capacity != 0 && s.Capacity <= s.EmptyBelow {
 		k.fail("scale.capacity", fmt.Sprintf("is %s, not above empty_below (%s)", s.Capacity, s.EmptyBelow), "write the scale's capacity, or remove it")
 	}
-	if len(s.Tasks) == 0 {
-		k.missing("scale.tasks", `say on which tasks it must weigh: %s = ["inspect"]`)
-	}
-	var known []string
-	for _, task := range k.p.Tasks {
-		known = append(known, task.Name)
-	}
-	for i, name := range s.Tasks {
-		path := fmt.Sprintf("scale.tasks[%d]", i)
-		if k.id(path, name) && !slices.Contains(known, name) && !k.partial {
-			remedy := suggest(name, known)
-			if remedy == "" {
-				remedy = fmt.Sprintf("add a [[task]] with name = %q", name)
-			}
-			k.fail(path, fmt.Sprintf("is %q, but no [[task]] has that name", name), remedy)
-		}
-	}
 }
 
 func (k *checker) lights() {

@@ -177,8 +177,6 @@ type Scale struct {
 	Port   string `toml:"port"`
 	// Baud is the line speed in bit/s.
 	Baud int `toml:"baud"`
-	// Tasks are those that may not be completed without a stable weight.
-	Tasks []string `toml:"tasks"`
 	// Deadline bounds the wait for a stable weight.
 	Deadline time.Duration `toml:"deadline"`
 	// EmptyBelow is the weight under which the pan counts as empty; it is refused as a weighing.

@@ -32,13 +32,17 @@ const (
 	Fault        = "FAULT"
 	Ready        = "READY"
 	ScanNow      = "CAN BE SCANNED NOW"
+	ScanAgain    = "SCAN AGAIN"
+	ScanFirst    = "SCAN FIRST"
+	Entered      = "ENTERED"
+	Cancelled    = "CANCELLED"
 )
 
 func words() []string {
 	return []string{
 		TakenIn, Accepted, Completed, Returned, SetAside, WrongStation, Wait, InConflict, Choose, UnknownTag,
 		AlreadyDone, TagInUse, LiftAgain, ReaderDown, ReaderBack, OnShift, OffShift, BadgeRefused,
-		Fault, Ready, ScanNow,
+		Fault, Ready, ScanNow, ScanAgain, ScanFirst, Entered, Cancelled,
 	}
 }
 
@@ -81,9 +85,16 @@ func ParseLight(line string) (Light, error) {
 	return l, nil
 }
 
+// Notice reports whether the light only adds to the words of the light before it
+// that another item can be scanned now.
+func (l Light) Notice() bool { return l.says("; " + ScanNow + " ") }
+
 // Claims reports whether the light says that the ledger has a record: what it
 // names must be found in every replica.
 func (l Light) Claims() bool {
+	if l.Notice() {
+		return false
+	}
 	switch l.Word {
 	case TakenIn, Accepted, Completed, Returned, SetAside:
 		return true

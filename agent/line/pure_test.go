@@ -70,6 +70,23 @@ func TestParseLight(t *testing.T) {
 	}
 }
 
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.":                         true,
+		"RED SET ASIDE (weight) H-1 tag 04A0: Put the item aside for quality.":            true,
+		"RED WRONG STATION H-1 tag 04A0: Take it to DOCK (ship).":                         false,
+		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.; CAN BE SCANNED NOW P-2": false,
+		"IDLE":                      false,
+		"IDLE CAN BE SCANNED NOW P": false,
+	} {
+		l, err := ParseLight("2026-03-01T06:00:00.125Z " + text)
+		if err != nil || l.Claims() != want {
+			t.Errorf("%s: claims %v, %v", text, l.Claims(), err)
+		}
+	}
+}
+
 func FuzzParseLight(f *testing.F) {
 	f.Add("2026-03-01T06:00:00.125Z GREEN ACCEPTED H-1 tag 04A0: scan 1 × pin, then this item again.")
 	f.Add("2026-03-01T06:00:00.125Z RED RETURN (weight) H-1 tag 04A0: Take it back to A or B (x) or  or C.")
@@ -131,6 +148,7 @@ func TestReact(t *testing.T) {
 		{"conflict", "RED IN CONFLICT H-1 tag 04A0: Hold the item and call quality.", drill, nil, 0, aside},
 		{"lift", "AMBER LIFT AND SCAN AGAIN tag 04A0: it lay on the reader", drill, nil, 0, again},
 		{"reader down", "FAULT READER DOWN bench: it was unplugged", drill, nil, 0, again},
+		{"can be scanned now", "AMBER CAN BE SCANNED NOW H-1 tag 04A0: lift it and scan it again", drill, nil, 0, again},
 		{"disk full", "FAULT FAULT tag 04A0: nothing was recorded: the disk is full", drill, nil, 0, again},
 	} {
 		l, err := ParseLight("2026-03-01T06:00:00.125Z " + c.text)

@@ -54,7 +54,7 @@ func react(l Light, here Place, told []string, doubts int) move {
 		return wait(l)
 	case InConflict:
 		return aside
-	case LiftAgain, ReaderDown, Fault:
+	case LiftAgain, ScanNow, ScanAgain, ReaderDown, Fault:
 		return again
 	}
 	return shelve

@@ -156,12 +156,14 @@ func (s *Station) forget(p *Presentation) {
 func (p *Presentation) Next(ctx context.Context, within time.Duration) (Light, error) {
 	return p.watcher.wait(ctx, within, func(l Light) bool {
 		switch l.Word {
-		case "", ReaderBack, Ready, ScanNow:
+		case "", ReaderBack, Ready:
 			return false
+		case ScanNow:
+			return l.Tag == p.tag && l.says("lift it")
 		case OnShift, OffShift, BadgeRefused, ReaderDown:
 			return true
 		}
-		return l.Tag == p.tag || l.Tag == "" && l.Word == Fault
+		return l.Tag == p.tag && !l.Notice() || l.Tag == "" && l.Word == Fault
 	})
 }
 
@@ -217,7 +219,7 @@ func (s *Station) seen(l Light) {
 	s.log.add(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.presented; p != nil && !p.answered && l.Tag == p.tag && l.Word != ScanNow {
+	if p := s.presented; p != nil && !p.answered && l.Tag == p.tag && l.Word != ScanNow && !l.Notice() {
 		p.answered = true
 		if !p.read.IsZero() {
 			p.delay = l.At.Sub(p.read)

@@ -127,7 +127,11 @@ func (a *app) demoSummary(r line.Report, dir, sample string) {
 	s.flush()
 	packing := filepath.Join(dir, agent.BoardsName, line.Packing)
 	fmt.Fprintln(a.out, "\nTry next:")
-	for _, command := range []string{"item list --dir " + packing, "item show " + sample + " --dir " + packing, "ledger verify --dir " + packing, "network show --dir " + dir} {
+	commands := []string{"item list --dir " + packing, "ledger verify --dir " + packing, "network show --dir " + dir}
+	if sample != "" {
+		commands = append(commands, "item show "+sample+" --dir "+packing)
+	}
+	for _, command := range commands {
 		fmt.Fprintf(a.out, "  %s %s\n", os.Args[0], command)
 	}
 }

@@ -148,9 +148,10 @@ func (s *demoScreen) end() {
 	s.pulsing.Wait()
 }
 
-// light shows a light that somebody saw. Dark lights are of no interest.
+// light shows a light that somebody saw. Dark lights and notices behind
+// the words of another are of no interest.
 func (s *demoScreen) light(l line.Light) {
-	if l.Word == "" || s.out == nil {
+	if l.Word == "" || l.Notice() || s.out == nil {
 		return
 	}
 	s.mu.Lock()

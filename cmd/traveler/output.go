@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
@@ -176,14 +175,3 @@ const (
 	green = "32"
 	red   = "31"
 )
-
-// progress shows on a terminal that long work goes on; elsewhere it is silent.
-func (a *app) progress(what string) *progressbar.ProgressBar {
-	if !terminal(a.err) {
-		return progressbar.DefaultSilent(-1)
-	}
-	return progressbar.NewOptions(-1,
-		progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription(what),
-		progressbar.OptionSpinnerType(14), progressbar.OptionSetElapsedTime(true),
-		progressbar.OptionEnableColorCodes(a.env("NO_COLOR") == ""), progressbar.OptionClearOnFinish())
-}

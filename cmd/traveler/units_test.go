@@ -74,10 +74,16 @@ func TestArguments(t *testing.T) {
 		args string
 		ok   bool
 	}{
-		{"list", "", true}, {"list", "x", false},
-		{"show ID | TAG", "x", true}, {"show ID | TAG", "", false}, {"show ID | TAG", "x y", false},
-		{"add [FILE] --key KEY", "", true}, {"add [FILE] --key KEY", "x", true}, {"add [FILE] --key KEY", "x y", false},
-		{"probe --port PORT", "", true}, {"probe --port PORT", "x", false},
+		{"list", "", true},
+		{"list", "x", false},
+		{"show ID | TAG", "x", true},
+		{"show ID | TAG", "", false},
+		{"show ID | TAG", "x y", false},
+		{"add [FILE] --key KEY", "", true},
+		{"add [FILE] --key KEY", "x", true},
+		{"add [FILE] --key KEY", "x y", false},
+		{"probe --port PORT", "", true},
+		{"probe --port PORT", "x", false},
 	}
 	for _, tt := range tests {
 		if err := arguments(tt.use)(nil, strings.Fields(tt.args)); (err == nil) != tt.ok {
@@ -201,6 +207,29 @@ func plugReader(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = socket.Close() })
 	return socket.Path()
+}
+
+func TestProgressLeavesNothingOnTheTerminal(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	var w syncBuffer
+	p := newProgress(&w, "verifying")
+	for end := time.Now().Add(patience); !strings.Contains(w.String(), "verifying"); time.Sleep(spin / 4) {
+		if time.Now().After(end) {
+			t.Fatal("nothing is shown")
+		}
+	}
+	said := false
+	p.aside(func() { said = strings.HasSuffix(strings.TrimRight(w.String(), " "), "\r") })
+	p.end()
+	if !said || !strings.HasSuffix(strings.TrimRight(w.String(), " "), "\r") {
+		t.Errorf("the bar was not cleared: %q", w.String())
+	}
+	silent := newApp(nil, nil, &w, func(string) string { return "" }).progress("x") // a buffer is no terminal
+	silent.aside(func() { said = false })
+	silent.end()
+	if said || strings.Contains(w.String(), "x") {
+		t.Error("silent progress shows something, or swallows lines")
+	}
 }
 
 func TestVerdictNamesTheFirstFault(t *testing.T) {

@@ -86,7 +86,6 @@ func (a *app) verifyLedger(ctx context.Context) error {
 	doc := verified{Dir: dir, Checks: []checked{}}
 	bar := a.progress("verifying " + dir)
 	err = replica.Verify(ctx, filepath.Join(dir, agent.DataName), replica.Options{Genesis: g}, func(f replica.Finding) {
-		_ = bar.Add(1) // it only draws
 		c := checked{Check: f.Check, OK: f.Fault == "", Detail: f.Detail, Fault: f.Fault, Height: f.Height, Through: f.Through}
 		if !f.Author.IsZero() {
 			c.Author = name(f.Author)
@@ -100,11 +99,10 @@ func (a *app) verifyLedger(ctx context.Context) error {
 			}
 		}
 		if !a.json {
-			_ = bar.Clear()
-			a.printCheck(c)
+			bar.aside(func() { a.printCheck(c) })
 		}
 	})
-	_ = bar.Finish()
+	bar.end()
 	return a.verdict(doc, err)
 }
 
@@ -184,7 +182,7 @@ func (a *app) rebuildLedger(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	bar := a.progress("rebuilding " + dir)
 	err = r.Rebuild(ctx)
-	_ = bar.Finish()
+	bar.end()
 	if err != nil {
 		return fmt.Errorf("rebuilding %s: %w", dir, err)
 	}

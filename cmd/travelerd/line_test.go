@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -238,6 +239,9 @@ func TestRestoredCopy(t *testing.T) {
 		drilling.scan(tag, "ACCEPTED")
 	}
 	line.set(false)
+	for _, g := range []*gateway{intake, drilling, packing} {
+		g.until("block that joins the branches", func() bool { return g.joined("g-drilling") })
+	}
 	s := settle(t, intake, drilling, packing)
 	if s.Conflicts != 1 || s.Evidence != 1 {
 		t.Errorf("%d conflicts and %d in evidence, want one each", s.Conflicts, s.Evidence)
@@ -272,15 +276,12 @@ func (g *gateway) evidenceAndConflict(author, tag string) {
 	if it.State != "in conflict" || len(it.Heads) != 2 || it.Heads[0].Author != author {
 		g.t.Errorf("%s: item is %s with heads %+v", g.name, it.State, it.Heads)
 	}
-	blocks, err := d.Blocks(ctx, agent.BlockQuery{Author: author, Limit: 1000})
-	ok(g.t, err)
-	joined := false
-	for _, b := range blocks {
-		joined = joined || b.Joins
-	}
-	if !joined {
-		g.t.Errorf("%s: no block of %s joins its branches", g.name, author)
-	}
+}
+
+// joined reports whether a block of the author joins branches of its chain.
+func (g *gateway) joined(author string) bool {
+	blocks, err := g.desk().Blocks(context.Background(), agent.BlockQuery{Author: author, Limit: 1000})
+	return err == nil && slices.ContainsFunc(blocks, func(b agent.BlockLine) bool { return b.Joins })
 }
 
 // rule has quality rule on an item through this gateway.

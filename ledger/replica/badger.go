@@ -155,6 +155,7 @@ type noStore struct{}
 
 func (noStore) get(string) ([]byte, error)                           { return nil, ErrReadBack }
 func (noStore) scan(string, string, func(string, []byte) bool) error { return ErrReadBack }
+func (noStore) keys(string, string, func(string) bool) error         { return ErrReadBack }
 func (noStore) close()                                               {}
 
 // commit writes one Badger transaction. Where one cannot hold the writes, it
@@ -316,28 +317,38 @@ func (b *badgerSnapshot) get(key string) (value []byte, err error) {
 	return unframed(key, raw)
 }
 
-func (b *badgerSnapshot) scan(prefix, from string, yield func(string, []byte) bool) (err error) {
-	ours := false // a panic of yield is not the store's
+func (b *badgerSnapshot) scan(prefix, from string, yield func(string, []byte) bool) error {
+	return b.walk(prefix, from, func(item *badger.Item) (bool, error) {
+		key := string(item.Key())
+		raw, err := item.ValueCopy(nil)
+		if err != nil {
+			return false, damaged(key, err.Error())
+		}
+		value, err := unframed(key, raw)
+		if err != nil {
+			return false, err
+		}
+		return yield(key, value), nil
+	})
+}
+
+func (b *badgerSnapshot) keys(prefix, from string, yield func(string) bool) error {
+	return b.walk(prefix, from, func(item *badger.Item) (bool, error) { return yield(string(item.Key())), nil })
+}
+
+func (b *badgerSnapshot) walk(prefix, from string, each func(*badger.Item) (more bool, err error)) (err error) {
+	ours := false // a panic of each is not the store's
 	defer recoveredUnless(&ours, &err)
 	o := badger.DefaultIteratorOptions
 	o.Prefix, o.PrefetchValues = []byte(prefix), false
 	it := b.txn.NewIterator(o)
 	defer it.Close()
 	for it.Seek([]byte(max(prefix, from))); it.ValidForPrefix([]byte(prefix)); it.Next() {
-		key := string(it.Item().Key())
-		raw, err := it.Item().ValueCopy(nil)
-		if err != nil {
-			return damaged(key, err.Error())
-		}
-		value, err := unframed(key, raw)
-		if err != nil {
-			return err
-		}
 		ours = true
-		more := yield(key, value)
+		more, err := each(it.Item())
 		ours = false
-		if !more {
-			return nil
+		if err != nil || !more {
+			return err
 		}
 	}
 	return nil

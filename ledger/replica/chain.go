@@ -102,7 +102,7 @@ func (w *walk) reaches(young ledger.Ref) (bool, error) {
 func (w *walk) joinsBelow(from ledger.Ref) ([]ledger.Ref, error) {
 	if !w.read {
 		prefix := keyJoin + string(from.Author[:])
-		err := w.e.scan(prefix, prefix+heightKey(from.Author, w.old.Height)[keyIDSize:], func(key string, _ []byte) bool {
+		err := w.e.keys(prefix, prefix+heightKey(from.Author, w.old.Height)[keyIDSize:], func(key string) bool {
 			w.joins = append(w.joins, refOf(key[1:]))
 			return true
 		})

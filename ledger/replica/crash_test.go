@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"traveler.example/ledger"
 )
@@ -157,7 +158,7 @@ func TestReadBackRetries(t *testing.T) {
 				break
 			}
 			synctest.Wait()
-			wait(retryAfter / 4)
+			time.Sleep(retryAfter / 4) // virtual
 		}
 		p.check(err)
 	})
@@ -191,7 +192,7 @@ func TestCrashInRebuild(t *testing.T) {
 		crashes := 0
 		for k := int64(0); ; k++ {
 			m := &memory{entries: before.copied()}
-			f := &faulty{store: m, bytes: 4 << 10}
+			f := &faulty{store: m, bytes: 1 << 10}
 			f.after.Store(-1)
 			r, err := over(t, p.options(nil), f)
 			p.check(err)

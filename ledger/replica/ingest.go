@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -169,12 +170,13 @@ func (in *intake) chains() error {
 	return nil
 }
 
-// mend puts back the bytes of a block that was found damaged: the hash is the
-// same, so the bytes are.
+// mend puts back the bytes of a block whose stored ones are damaged. The hash is
+// the same, so these are what was written once.
 func (in *intake) mend(b ledger.UnverifiedBlock) {
-	if in.s.r.damaged[b.Hash()] {
-		in.s.e.put(keyBlock+str(b.Hash()), b.Raw())
-		in.s.mended = append(in.s.mended, b.Hash())
+	key := keyBlock + str(b.Hash())
+	if raw, err := in.s.e.get(key); err != nil || !bytes.Equal(raw, b.Raw()) {
+		in.s.e.put(key, b.Raw())
+		in.s.r.log.Info("a damaged block was replaced", "block", b.Ref().String())
 	}
 }
 

@@ -9,6 +9,8 @@ type reader interface {
 	// scan yields the entries whose keys begin with prefix and are ≥ from, in
 	// order, until yield returns false.
 	scan(prefix, from string, yield func(key string, value []byte) bool) error
+	// keys is scan without the values, which may be damaged.
+	keys(prefix, from string, yield func(key string) bool) error
 	close()
 }
 
@@ -65,6 +67,18 @@ func (o *overlay) delete(key string) {
 }
 
 func (o *overlay) scan(prefix, from string, yield func(string, []byte) bool) error {
+	return o.merge(prefix, from, yield, func(each func(string, []byte) bool) error { return o.base.scan(prefix, from, each) })
+}
+
+func (o *overlay) keys(prefix, from string, yield func(string) bool) error {
+	return o.merge(prefix, from, func(k string, _ []byte) bool { return yield(k) }, func(each func(string, []byte) bool) error {
+		return o.base.keys(prefix, from, func(k string) bool { return each(k, nil) })
+	})
+}
+
+// merge yields the entries of the base that below walks, and the writes in their
+// place and between them.
+func (o *overlay) merge(prefix, from string, yield func(string, []byte) bool, below func(func(string, []byte) bool) error) error {
 	type entry struct {
 		key   string
 		value []byte
@@ -89,7 +103,7 @@ func (o *overlay) scan(prefix, from string, yield func(string, []byte) bool) err
 		}
 		return replaced
 	}
-	err := o.base.scan(prefix, from, func(k string, v []byte) bool {
+	err := below(func(k string, v []byte) bool {
 		if !before(k) && more {
 			more = yield(k, v)
 		}

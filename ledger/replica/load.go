@@ -22,7 +22,6 @@ func (r *Replica) load() error {
 	}
 	r.register.Store(register)
 	r.memo = newMemo()
-	clear(r.damaged)
 	rebuild, err := r.checkFormat(snapshot)
 	if err != nil {
 		return err
@@ -136,7 +135,6 @@ func (r *Replica) checkTail(e *engine, head ledger.Ref) error {
 			err = &DamageError{Author: at.Author, Height: at.Height, Hash: at.Hash, Key: recordNames[keyBlock], Detail: "is missing"}
 		}
 		if err != nil {
-			r.damaged[at.Hash] = true
 			return err
 		}
 		m, err := e.mustMark(at.Author, at.Hash)

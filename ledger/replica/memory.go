@@ -51,4 +51,8 @@ func (s *memorySnapshot) scan(prefix, from string, yield func(string, []byte) bo
 	return nil
 }
 
+func (s *memorySnapshot) keys(prefix, from string, yield func(string) bool) error {
+	return s.scan(prefix, from, func(k string, _ []byte) bool { return yield(k) })
+}
+
 func (s *memorySnapshot) close() {}

@@ -12,7 +12,7 @@ import (
 func (e *engine) place(p ledger.Place, t ledger.Tx) error {
 	id := t.ID()
 	first := true
-	err := e.scan(keyPlaced+str(id), "", func(string, []byte) bool { first = false; return false })
+	err := e.keys(keyPlaced+str(id), "", func(string) bool { first = false; return false })
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,6 @@ func (s *session) listBlocks() error {
 				}
 			}
 			s.r.log.Error("a block is damaged and left out", "err", damaged(key, "its bytes are not what was written"), "cause", err)
-			s.r.damaged[hashOf(key[1:])] = true
 			s.e.delete(key)
 		}
 		if err := s.dirtyStep(); err != nil {

@@ -115,7 +115,7 @@ func read[T any](r reader, key string) (v T, ok bool, err error) {
 // keysOf collects what follows prefix in every key that begins with it.
 func keysOf(r reader, prefix string) ([]string, error) {
 	var keys []string
-	err := r.scan(prefix, "", func(key string, _ []byte) bool {
+	err := r.keys(prefix, "", func(key string) bool {
 		keys = append(keys, key[len(prefix):])
 		return true
 	})

@@ -42,10 +42,9 @@ type Replica struct {
 	}
 
 	// The committer's own.
-	memo    *memo
-	broken  bool                 // a commit failed and was not read back yet
-	lost    *DamageError         // the own chain ends before where it ended once
-	damaged map[ledger.Hash]bool // blocks whose bytes are not what was written
+	memo   *memo
+	broken bool         // a commit failed and was not read back yet
+	lost   *DamageError // the own chain ends before where it ended once
 }
 
 // request is what one caller wants of the committer.
@@ -93,7 +92,7 @@ func newReplica(o Options) (*Replica, error) {
 		o.verify = func(b ledger.UnverifiedBlock, r *ledger.Roster) (ledger.Block, error) { return b.Verify(r) }
 	}
 	r := &Replica{
-		o: o, net: o.Genesis.Network(), log: o.Log, memo: newMemo(), damaged: map[ledger.Hash]bool{},
+		o: o, net: o.Genesis.Network(), log: o.Log, memo: newMemo(),
 		requests: make(chan *request), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 	r.subscribers.all = map[chan struct{}]bool{}
@@ -157,9 +156,12 @@ const retryAfter = time.Second
 // run is the committer.
 func (r *Replica) run() {
 	defer close(r.ended)
+	var retry <-chan time.Time
 	for {
-		var retry <-chan time.Time
-		if r.broken {
+		switch {
+		case !r.broken:
+			retry = nil
+		case retry == nil:
 			retry = time.After(retryAfter)
 		}
 		select {
@@ -167,6 +169,7 @@ func (r *Replica) run() {
 			r.round(r.gather(q))
 		case <-retry:
 			r.readBack()
+			retry = nil
 		case <-r.quit:
 			return
 		}
@@ -202,15 +205,12 @@ func (r *Replica) round(all []*request) {
 	}
 	s.close()
 	if err != nil {
-		refuse(all, err)
 		r.fail(err)
+		refuse(all, err)
 		return
 	}
 	for _, answer := range s.replies {
 		answer()
-	}
-	for _, h := range s.mended {
-		delete(r.damaged, h)
 	}
 	r.notify()
 }
@@ -298,13 +298,23 @@ func (r *Replica) maySeal(s *session) error {
 	return nil
 }
 
-// fail makes the replica read its store again after a round that did not end
-// well: what a failed commit left is not known, and the register may hold
-// statements that were never stored.
+// fail sets the replica right after a round that did not end well. What a failed
+// commit left is not known: the store is read back. After any other error the
+// register may hold statements that were never stored: it is read again.
 func (r *Replica) fail(err error) {
-	r.log.Error("commit failed", "err", err)
+	r.log.Error("what was asked for could not be stored", "err", err)
 	r.broken = true
-	r.readBack()
+	if errors.Is(err, errCommit) {
+		r.readBack()
+		return
+	}
+	r.views.Lock()
+	defer r.views.Unlock()
+	if err := r.load(); err != nil {
+		r.log.Error("the ledger cannot be read", "err", err)
+		return
+	}
+	r.broken = false
 }
 
 // readBack opens the store again and reads what it holds.

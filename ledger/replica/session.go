@@ -14,7 +14,6 @@ type session struct {
 	e       *engine
 	dirty   bool     // the store says that its views are being rebuilt
 	replies []func() // given once everything is durable
-	mended  []ledger.Hash
 }
 
 func (r *Replica) newSession() (*session, error) {

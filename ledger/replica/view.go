@@ -156,7 +156,7 @@ func (v *View) page(prefix string, after ledger.ItemID, limit int) iter.Seq2[led
 // pageOf collects at most pageSize keys with a prefix, from a key on.
 func pageOf(r reader, prefix, from string) ([]string, error) {
 	keys := make([]string, 0, pageSize)
-	err := r.scan(prefix, from, func(key string, _ []byte) bool {
+	err := r.keys(prefix, from, func(key string) bool {
 		keys = append(keys, key)
 		return len(keys) < pageSize
 	})

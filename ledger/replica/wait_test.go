@@ -1,6 +1,0 @@
-package replica
-
-import "time"
-
-// wait passes virtual time.
-func wait(d time.Duration) { time.Sleep(d) }
