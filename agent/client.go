@@ -211,6 +211,15 @@ func (c *client) Withdraw(ctx context.Context, item, reason string) (Receipt, er
 	return out, err
 }
 
+func (c *client) Operate(ctx context.Context, w OperatorWord) error {
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	var out struct{}
+	return c.ask(ctx, http.MethodPost, "/station", nil, raw, &out)
+}
+
 func (c *client) Enrol(ctx context.Context, statement []byte) error {
 	var out struct{}
 	return c.ask(ctx, http.MethodPost, "/roster", nil, statement, &out)

@@ -73,14 +73,9 @@ const (
 func (a *Agent) ServeControl(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var requests sync.WaitGroup
-	handler := a.controlHandler()
+	requests := &counted{Handler: a.controlHandler()}
 	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			requests.Add(1)
-			defer requests.Done()
-			handler.ServeHTTP(w, r)
-		}),
+		Handler:           requests,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: controlTimeout, WriteTimeout: controlTimeout,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog: slog.NewLogLogger(a.parts.Journal.Logger().Handler(), slog.LevelDebug),
@@ -98,11 +93,41 @@ func (a *Agent) ServeControl(ctx context.Context, l net.Listener) error {
 	err := server.Serve(l)
 	cancel()
 	<-ended
-	requests.Wait() // those whose connections had to be cut
+	requests.end() // those whose connections had to be cut
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// counted waits for the requests under way, which a server does not whose
+// connections are cut.
+type counted struct {
+	http.Handler
+	mu    sync.Mutex
+	over  bool
+	under sync.WaitGroup
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
+	c.under.Add(1)
+	c.mu.Unlock()
+	defer c.under.Done()
+	c.Handler.ServeHTTP(w, r)
+}
+
+// end lets nobody in any more and waits for the rest.
+func (c *counted) end() {
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	c.under.Wait()
 }
 
 // question is a request to the Desk: it returns what is to be written as JSON.
@@ -150,6 +175,17 @@ var questions = map[string]question{
 	},
 	"POST /withdraw": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		return d.Withdraw(ctx, id(r), r.URL.Query().Get("reason"))
+	},
+	"POST /station": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
+		raw, err := body(r)
+		if err != nil {
+			return nil, err
+		}
+		var w OperatorWord
+		if err := json.Unmarshal(raw, &w); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return struct{}{}, d.Operate(ctx, w)
 	},
 	"POST /roster": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		raw, err := body(r)

@@ -374,6 +374,13 @@ func (d *desk) Withdraw(ctx context.Context, item, reason string) (Receipt, erro
 	return d.live.withdraw(ctx, item, reason)
 }
 
+func (d *desk) Operate(ctx context.Context, w OperatorWord) error {
+	if d.live == nil {
+		return d.stopped("operating the station")
+	}
+	return d.live.operate(ctx, w)
+}
+
 func (d *desk) Enrol(ctx context.Context, raw []byte) error {
 	if d.live == nil {
 		return d.stopped("enrolling")

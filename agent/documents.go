@@ -36,7 +36,17 @@ type Desk interface {
 	Rule(ctx context.Context, item string) (Heads, error)
 	// Enrol hands a roster statement to the gateway, which spreads it.
 	Enrol(ctx context.Context, statement []byte) error
+	// Operate is an operator's word at the station: the answer to CHOOSE, what was
+	// measured, or that what waits is given up. The light shows what comes of it.
+	Operate(ctx context.Context, w OperatorWord) error
 	Close() error
+}
+
+// OperatorWord is one of three things that an operator says beside scanning.
+type OperatorWord struct {
+	Item   string       `json:"item,omitempty"`   // which item; empty in a form: the one that the light speaks of
+	Form   *ledger.Form `json:"form,omitempty"`   // what was entered for it; nil: it is chosen
+	Cancel bool         `json:"cancel,omitempty"` // give up what lies on the readers and waits
 }
 
 // Status is a gateway at one instant.

@@ -235,6 +235,31 @@ func (a *Agent) withdraw(ctx context.Context, id, reason string) (Receipt, error
 	return a.sealOne(ctx, t)
 }
 
+// operate hands an operator's word to the station.
+func (a *Agent) operate(ctx context.Context, w OperatorWord) error {
+	if w.Cancel {
+		a.station.post(ctx, station.Cancelled{})
+		return nil
+	}
+	var item ledger.ItemID
+	if w.Item != "" || w.Form == nil {
+		err := a.parts.Replica.Read(func(v *replica.View) error {
+			it, err := find(v, w.Item)
+			item = it.ID
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if w.Form == nil {
+		a.station.post(ctx, station.Chosen{Item: item})
+	} else {
+		a.station.post(ctx, station.Entered{Item: item, Form: *w.Form})
+	}
+	return nil
+}
+
 // enrol takes a roster statement from an administrator and spreads it.
 func (a *Agent) enrol(ctx context.Context, raw []byte) error {
 	s, err := ledger.ParseStatement(a.parts.Replica.Register().Network(), raw)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -52,4 +53,17 @@ func FormatDecimal(v int64, exponent int) string {
 		digits = digits[:cut] + "." + digits[cut:]
 	}
 	return sign + digits
+}
+
+// ParseDecimal reads a decimal number without an exponent, such as "-12.030", to
+// the integer of its digits and the exponent that puts the point back.
+func ParseDecimal(s string) (v int64, exponent int8, err error) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if len(fraction) > 18 {
+		return 0, 0, fmt.Errorf("number %.40q: more than 18 decimals", s)
+	}
+	if v, err = strconv.ParseInt(whole+fraction, 10, 64); err != nil || strings.HasPrefix(fraction, "-") || strings.HasPrefix(fraction, "+") {
+		return 0, 0, fmt.Errorf("number %.40q: write digits with at most one point, like 12.03", s)
+	}
+	return v, -int8(len(fraction)), nil
 }

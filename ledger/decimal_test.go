@@ -56,3 +56,21 @@ func TestGramExponent(t *testing.T) {
 		t.Error("pounds are taken for a decimal unit")
 	}
 }
+
+func TestParseDecimal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		v int64
+		e int8
+	}{"12.03": {1203, -2}, "-0.50": {-50, -2}, "7": {7, 0}, ".5": {5, -1}, "0": {0, 0}} {
+		v, e, err := ParseDecimal(text)
+		if err != nil || v != want.v || e != want.e {
+			t.Errorf("%q is %d·10^%d (%v), want %d·10^%d", text, v, e, err, want.v, want.e)
+		}
+	}
+	for _, text := range []string{"", "1,5", "1.2.3", "1e3", "1.-2", "99999999999999999999", "0.0000000000000000001", "x"} {
+		if v, e, err := ParseDecimal(text); err == nil {
+			t.Errorf("%q is read as %d·10^%d", text, v, e)
+		}
+	}
+}

@@ -42,7 +42,7 @@ type app struct {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.networkCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(),
-		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(),
+		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(), a.stationCommand(),
 		a.readerCommand(), a.emulateCommand(), a.demoCommand(),
 	}
 }

@@ -266,6 +266,11 @@ func (d *sample) Rule(ctx context.Context, item string) (agent.Heads, error) {
 	return answer(ctx, d, agent.Heads{}, fmt.Errorf("item %q: %w", item, agent.ErrNotFound))
 }
 
+func (d *sample) Operate(ctx context.Context, w agent.OperatorWord) error {
+	_, err := answer(ctx, d, 0, nil)
+	return err
+}
+
 func (d *sample) Enrol(ctx context.Context, raw []byte) error {
 	_, err := answer(ctx, d, 0, nil)
 	return err

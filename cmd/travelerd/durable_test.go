@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -263,21 +264,21 @@ type place struct {
 	off  uint64
 }
 
-// find returns every place in the files of a directory where data lies.
+// find returns a place in each of the files below a directory where data lies.
 func find(dir string, data []byte) ([]place, error) {
-	files, err := os.ReadDir(dir)
+	var out []place
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if at := bytes.Index(text, data); at >= 0 {
+			out = append(out, place{path: path, off: uint64(at)})
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	var out []place
-	for _, f := range files {
-		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil {
-			return nil, err
-		}
-		if at := bytes.Index(text, data); at >= 0 {
-			out = append(out, place{path: filepath.Join(dir, f.Name()), off: uint64(at)})
-		}
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("the block's %d bytes are in no file of %s", len(data), dir)

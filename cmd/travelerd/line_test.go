@@ -126,7 +126,7 @@ func drillAndPack() ledger.Order {
 
 // three starts intake, drilling and packing; the drilling station's way to the
 // broker is a cable of its own.
-func three(t *testing.T, address string) (intake, drilling, packing *gateway, line *cable) {
+func three(t *testing.T, address string, order ledger.Order) (intake, drilling, packing *gateway, line *cable) {
 	t.Helper()
 	p := newPlant(t)
 	line = newCable(t, address)
@@ -138,7 +138,7 @@ func three(t *testing.T, address string) (intake, drilling, packing *gateway, li
 		g.start()
 		g.ready()
 	}
-	intake.order(drillAndPack())
+	intake.order(order)
 	return intake, drilling, packing, line
 }
 
@@ -174,7 +174,7 @@ func settle(t *testing.T, gs ...*gateway) agent.Status {
 // block is confirmed by all.
 func TestThreeGatewaysOverMosquitto(t *testing.T) {
 	t.Parallel()
-	intake, drilling, packing, _ := three(t, mosquitto(t))
+	intake, drilling, packing, _ := three(t, mosquitto(t), drillAndPack())
 	const tag = "04A1B2C3D4E580"
 	intake.scan(tag, "TAKEN IN")
 	drilling.knows(tag)
@@ -210,7 +210,7 @@ func (g *gateway) knows(tag string, at ...string) {
 // conflict everywhere until quality rules, and all replicas are equal.
 func TestRestoredCopy(t *testing.T) {
 	t.Parallel()
-	intake, drilling, packing, line := three(t, mosquitto(t))
+	intake, drilling, packing, line := three(t, mosquitto(t), drillAndPack())
 	tags := make([]string, 7)
 	for i := range tags {
 		tags[i] = fmt.Sprintf("0400000000%02X80", i+1)
@@ -296,4 +296,31 @@ func (g *gateway) rule(item string, ruling ledger.Disposition) {
 	ok(g.t, err)
 	_, err = d.Submit(context.Background(), tx.Raw())
 	ok(g.t, err)
+}
+
+// TestOperatorsWord completes an operation whose limits no device measures: the
+// station waits for the form, and judges what was entered.
+func TestOperatorsWord(t *testing.T) {
+	t.Parallel()
+	order := drillAndPack()
+	order.Routing[0].Limits = []ledger.Limit{{Name: "bore", Min: 1198, Max: 1203, Exponent: -2, Unit: "mm", OnFail: ledger.Return}}
+	intake, drilling, packing, _ := three(t, mosquitto(t), order)
+	const good, bad = "04000000000001", "04000000000002"
+	for _, tag := range []string{good, bad} {
+		intake.scan(tag, "TAKEN IN")
+		drilling.knows(tag)
+		drilling.scan(tag, "ACCEPTED")
+		drilling.scan(tag, "WAIT")
+		form := ledger.Form{Measurements: []ledger.Measurement{{Name: "bore", Value: 1200, Exponent: -2, Unit: "mm"}}}
+		if tag == bad {
+			form.Measurements[0].Value = 1250
+		}
+		ok(t, drilling.desk().Operate(context.Background(), agent.OperatorWord{Item: tag, Form: &form}))
+		drilling.scan(tag, "COMPLETED")
+		packing.knows(tag, "PACK-1")
+	}
+	packing.scan(good, "ACCEPTED")
+	packing.scan(bad, "RETURN")
+	settle(t, intake, drilling, packing)
+	drilling.knows(bad, "DRILL-1")
 }

@@ -111,7 +111,7 @@ func TestFullDisk(t *testing.T) {
 func TestLateJoiner(t *testing.T) {
 	t.Parallel()
 	address := mosquitto(t)
-	intake, drilling, packing, _ := three(t, address)
+	intake, drilling, packing, _ := three(t, address, drillAndPack())
 	for _, tag := range []string{"04000000000001", "04000000000002"} {
 		intake.scan(tag, "TAKEN IN")
 		drilling.knows(tag)

@@ -318,7 +318,7 @@ func (b *badgerSnapshot) get(key string) (value []byte, err error) {
 }
 
 func (b *badgerSnapshot) scan(prefix, from string, yield func(string, []byte) bool) error {
-	return b.walk(prefix, from, func(item *badger.Item) (bool, error) {
+	return b.walk(prefix, from, func(item *badger.Item, ours *bool) (bool, error) {
 		key := string(item.Key())
 		raw, err := item.ValueCopy(nil)
 		if err != nil {
@@ -328,25 +328,32 @@ func (b *badgerSnapshot) scan(prefix, from string, yield func(string, []byte) bo
 		if err != nil {
 			return false, err
 		}
-		return yield(key, value), nil
+		*ours = true
+		more := yield(key, value)
+		*ours = false
+		return more, nil
 	})
 }
 
 func (b *badgerSnapshot) keys(prefix, from string, yield func(string) bool) error {
-	return b.walk(prefix, from, func(item *badger.Item) (bool, error) { return yield(string(item.Key())), nil })
+	return b.walk(prefix, from, func(item *badger.Item, ours *bool) (bool, error) {
+		key := string(item.Key())
+		*ours = true
+		more := yield(key)
+		*ours = false
+		return more, nil
+	})
 }
 
-func (b *badgerSnapshot) walk(prefix, from string, each func(*badger.Item) (more bool, err error)) (err error) {
-	ours := false // a panic of each is not the store's
+func (b *badgerSnapshot) walk(prefix, from string, each func(item *badger.Item, ours *bool) (more bool, err error)) (err error) {
+	ours := false // a panic of the caller's function is not the store's
 	defer recoveredUnless(&ours, &err)
 	o := badger.DefaultIteratorOptions
 	o.Prefix, o.PrefetchValues = []byte(prefix), false
 	it := b.txn.NewIterator(o)
 	defer it.Close()
 	for it.Seek([]byte(max(prefix, from))); it.ValidForPrefix([]byte(prefix)); it.Next() {
-		ours = true
-		more, err := each(it.Item())
-		ours = false
+		more, err := each(it.Item(), &ours)
 		if err != nil || !more {
 			return err
 		}
