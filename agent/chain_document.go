@@ -1,10 +1,8 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"traveler.example/ledger"
@@ -163,47 +161,19 @@ func blockDocument(v *replica.View, b ledger.Block) (BlockDocument, error) {
 func (d *desk) Transaction(ctx context.Context, id string) (TxDocument, error) {
 	var doc TxDocument
 	err := d.replica.Read(func(v *replica.View) error {
-		h, err := ledger.ParseHash(id)
-		if err != nil {
-			h, err = txBeginning(ctx, v, strings.ToLower(id))
+		found, err := v.TxsBeginning(strings.ToLower(id), 2)
+		switch {
+		case err != nil:
+			return err
+		case len(found) == 0 || len(id) < 6:
+			return fmt.Errorf("transaction %q: %w: give its id, or its first 6 digits or more", id, ErrNotFound)
+		case len(found) > 1:
+			return fmt.Errorf("transaction %q: %w: it means %s and %s", id, ErrAmbiguous, found[0], found[1])
 		}
-		if err == nil {
-			doc, err = txDocument(v, h)
-		}
+		doc, err = txDocument(v, found[0])
 		return err
 	})
 	return doc, err
-}
-
-// txBeginning finds the one transaction whose id begins with some digits.
-func txBeginning(ctx context.Context, v *replica.View, digits string) (ledger.TxID, error) {
-	if len(digits) < 6 {
-		return ledger.TxID{}, fmt.Errorf("transaction %q: %w: give six digits of its id or more", digits, ErrNotFound)
-	}
-	authors, err := v.Authors()
-	if err != nil {
-		return ledger.TxID{}, err
-	}
-	var found []ledger.TxID
-	for _, author := range authors {
-		for b, err := range v.Chain(author, 0) {
-			if err = cmp.Or(err, ctx.Err()); err != nil {
-				return ledger.TxID{}, err
-			}
-			for _, t := range b.Txs() {
-				if strings.HasPrefix(t.ID().String(), digits) && !slices.Contains(found, t.ID()) {
-					found = append(found, t.ID())
-				}
-			}
-		}
-	}
-	switch len(found) {
-	case 0:
-		return ledger.TxID{}, fmt.Errorf("transaction %q: %w", digits, ErrNotFound)
-	case 1:
-		return found[0], nil
-	}
-	return ledger.TxID{}, fmt.Errorf("transaction %q: %w: it means %s and %s", digits, ErrAmbiguous, found[0], found[1])
 }
 
 func txDocument(v *replica.View, id ledger.TxID) (TxDocument, error) {

@@ -237,6 +237,11 @@ func (a *Agent) withdraw(ctx context.Context, id, reason string) (Receipt, error
 
 // operate hands an operator's word to the station.
 func (a *Agent) operate(ctx context.Context, w OperatorWord) error {
+	select {
+	case <-a.ended:
+		return fmt.Errorf("%w: the gateway is ending", ErrUnreachable)
+	default:
+	}
 	if w.Cancel {
 		a.station.post(ctx, station.Cancelled{})
 		return nil

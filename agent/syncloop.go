@@ -127,7 +127,8 @@ func (l *syncLoop) connect(ctx context.Context) *connection {
 	go func() {
 		defer close(c.ended)
 		if err := l.parts.Bus.Run(busCtx); err != nil {
-			l.outages.Down(ctx, journal.BrokerRefused, "", "the bus ended: "+err.Error(), slog.Any(journal.KeyError, err))
+			l.outages.Down(ctx, journal.BrokerRefused, "", "the bus ended: "+err.Error(),
+				slog.String(journal.KeyBroker, "every one"), slog.Any(journal.KeyError, err))
 		}
 	}()
 	return c

@@ -46,7 +46,10 @@ func (v visit) bench(extra Operation) bench {
 }
 
 func (b *bench) add(s Sheet, op Operation) {
-	needs := append([]Need(nil), op.Inputs...)
+	var needs []Need
+	if !s.builtIn(op.ID) {
+		needs = append(needs, op.Inputs...)
+	}
 	b.parents = append(b.parents, parent{sheet: s, needs: needs, parts: map[ItemID]bool{}})
 }
 
@@ -186,4 +189,20 @@ func (v visit) part(operation, task, reason string) Decision {
 	}
 	d.Do += v.orderNote()
 	return d
+}
+
+// builtIn reports whether the parts of operation are in the item already: a report
+// of it stands that consumed them. A return, or a ruling that has it done again,
+// does not take them out.
+func (s Sheet) builtIn(operation string) bool {
+	h, ok := s.Item.Head()
+	if !ok {
+		return false
+	}
+	for _, n := range settled(s.Item.Lineage(h.Tx)) {
+		if n.ownReport() && n.Operation == operation && n.Outcome == OutcomeOK {
+			return true
+		}
+	}
+	return false
 }

@@ -209,6 +209,7 @@ func assemblyRows() []row {
 	a, b := parentHere("GB-1"), parentHere("GB-2")
 	g1, g2, g3, s1 := partHere("G-1", "gear"), partHere("G-2", "gear"), partHere("G-3", "gear"), partHere("S-1", "shaft")
 	cancelled := partHere("G-4", "gear").edit(func(s *Sheet) { s.OrderCancelled = true })
+	again := parentHere("GB-3").report("assemble", "asm-1", Report{}).rule(ReworkAt, "assemble", "asm-1").accept("assemble", "asm-1", keyHere)
 	return []row{
 		{"assembly: the parent is accepted", asm, scanned(gearbox("GB-1"))},
 		{"assembly: the parent is accepted, a gear is here already", asm, scanned(gearbox("GB-1")).with(inWork(g1))},
@@ -226,6 +227,7 @@ func assemblyRows() []row {
 		{"assembly: a part of a cancelled order is not built in", asm, scanned(a).with(inWork(a, g1, cancelled, s1))},
 		{"assembly: it failed, parts stay", asm, scanned(a).with(inWork(a, g1)).with(func(s *Scan) { s.Form = &Form{Failed: true} })},
 		{"assembly: a failed part is returned", asm, scanned(part("G-1", "gear").edit(limitOnCut)).with(inWork(a))},
+		{"assembly: reworked, its parts are in it already", asm, scanned(again)},
 		{"assembly in a portal: all parts here", portal("asm-1"), scanned(gearbox("GB-1")).with(inWork(g1, g2, s1))},
 		{"assembly in a portal: parts missing", portal("asm-1"), scanned(gearbox("GB-1")).with(inWork(g1))},
 		{"assembly in a portal: a part is only taken up", portal("asm-1"), scanned(part("G-1", "gear")).with(inWork(a))},

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"traveler.example/agent"
+	profiles "traveler.example/firmware-profiles"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -72,7 +73,12 @@ func TestLine(t *testing.T) {
 	bin := daemon(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	l, err := New(Config{Dir: t.TempDir(), Daemon: bin})
+	l, err := New(Config{Dir: t.TempDir(), Daemon: bin, Wrap: func(gateway string) []string {
+		if gateway == Drilling1 {
+			return []string{"env", "LC_ALL=C"}
+		}
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +155,25 @@ func TestLine(t *testing.T) {
 	}
 	if troubles := l.Troubles(); len(troubles) > 0 {
 		t.Errorf("troubles: %v", troubles)
+	}
+}
+
+// TestProfiles holds what the line writes to what travelerd takes.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	for _, unsafeNoSync := range []bool{false, true} {
+		for _, place := range Places() {
+			text := profileOf(place, "127.0.0.1:1883", "127.0.0.1:1884", unsafeNoSync)
+			p, err := profiles.Parse("/line/profile.toml", text, profiles.BuiltIn)
+			if err != nil {
+				t.Errorf("%s:\n%v", place.Gateway, err)
+				continue
+			}
+			if p.Gateway != place.Gateway || p.Work.Station != place.Station || p.Work.Centre != place.Centre || (p.Scale != nil) != place.Scale ||
+				(p.Broker.Listen != "") != place.Broker || p.Ledger.UnsafeNoSync != unsafeNoSync || len(p.Readers) != 1 || len(p.Lights) != 1 {
+				t.Errorf("%s: %+v", place.Gateway, p)
+			}
+		}
 	}
 }
 

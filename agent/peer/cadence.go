@@ -18,7 +18,6 @@ type cadence struct {
 	fullAt time.Time // zero: at once
 	nextAt time.Time // the soonest for a partial one
 	dirty  bool      // something was committed since, or could not be said yet
-	greets bool      // a gateway has come that missed what was said before
 	said   []ledger.Ref
 	turn   int // rotates the heads of authors with many
 }
@@ -39,8 +38,7 @@ func (m *Machine) frontiers(now time.Time, v View, next *alarm) {
 	if !among(v.Witnesses, m.config.Self) || len(v.Heads) == 0 {
 		return
 	}
-	if next.reached(now, c.fullAt) || c.greets && next.reached(now, c.nextAt) {
-		c.greets = false
+	if next.reached(now, c.fullAt) {
 		c.fullAt = now.Add(m.spread(fullEvery))
 		next.no(c.fullAt)
 		c.said = nil

@@ -103,12 +103,8 @@ func (m *Machine) receiveStatus(now time.Time, v View, id ledger.KeyID, e Messag
 	if id == m.config.Self {
 		return nil
 	}
-	before := m.peers.get(id)
-	away := before == nil || !before.Online
 	p := m.heard(now, v, id, e.Retained)
-	if p.Online = s.Offline == 0; p.Online && away && !e.Retained {
-		m.cadence.greets = true
-	}
+	p.Online = s.Offline == 0
 	if s.Height > 0 {
 		p.Height, p.Head = s.Height, s.Head
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"traveler.example/ledger"
@@ -301,7 +302,7 @@ func (s *session) admit(d *draft, b *Batch) error {
 }
 
 // maxBytes is no limit.
-const maxBytes = 1 << 62
+const maxBytes = math.MaxInt
 
 // continuesHeads refuses a transaction that moves an item from elsewhere than
 // its current heads.

@@ -21,7 +21,7 @@ const dumpHashFile = "testdata/story.dump.sha256"
 // a thousand orders to memory and in fifty to Badger, gives one dump, which is
 // the one kept in testdata.
 func TestConvergence(t *testing.T) {
-	s := tell(t, 7, 430)
+	s := tell(t, 8, 430)
 	s.mustHave(t)
 	memory, disk := 1000, 50
 	switch {
@@ -134,6 +134,19 @@ func (s *story) mustHave(t *testing.T) {
 				}
 			}
 		}
+		uncounted, rests := 0, 0
+		for it, err := range v.Items(ledger.ItemID{}, 0) {
+			if err != nil {
+				return err
+			}
+			for _, n := range it.Nodes {
+				uncounted, rests = uncounted+int(n.Uncounted), rests+int(n.Rests)
+			}
+		}
+		if uncounted < 5 || rests == 0 {
+			t.Errorf("the revocation leaves out %d nodes, %d rest on them", uncounted, rests)
+		}
+		t.Logf("%d nodes uncounted, %d rest on them", uncounted, rests)
 		heads, err := v.Heads()
 		t.Logf("%+v; %d forks, %d placements of transactions sealed again, %d heads", st, len(forks), again, len(heads))
 		if st.Blocks < 300 || st.Statements < 4 || len(forks) != 1 || again < 2 || len(heads) != 5 {

@@ -33,6 +33,7 @@ func (r *Replica) rebuildNow() error {
 // rebuild drops every record that follows from others, lists the blocks that are
 // there, and takes them again, each chain from its first block on.
 func (s *session) rebuild() error {
+	s.e.total, s.e.counted = counters{}, true
 	if err := s.dirtyStep(); err != nil {
 		return err
 	}
@@ -40,6 +41,9 @@ func (s *session) rebuild() error {
 		if err := s.drop(sharedDerived[i : i+1]); err != nil {
 			return err
 		}
+	}
+	if err := s.flush(true); err != nil { // what was dropped may be damaged: it is not to be walked over
+		return err
 	}
 	s.e.total, s.e.counted = counters{}, true
 	s.e.memo = newMemo()

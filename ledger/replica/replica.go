@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,8 +200,9 @@ func (r *Replica) round(all []*request) {
 		refuse(all, err)
 		return
 	}
+	slices.SortStableFunc(all, func(a, b *request) int { return rankOf(a) - rankOf(b) })
 	s, err := r.newSession()
-	if err == nil {
+	if err == nil || all[0].rebuild && errors.Is(err, ErrDamaged) {
 		err = r.serve(s, all)
 	}
 	s.close()
@@ -239,8 +241,19 @@ func refuse(all []*request, err error) {
 	}
 }
 
-// serve takes first what came from peers, so that own blocks are sealed on top
-// of it.
+// rankOf puts rebuilding first, since it mends views, and sealing last, on top of
+// what came from peers.
+func rankOf(q *request) int {
+	switch {
+	case q.rebuild:
+		return 0
+	case q.batch == nil:
+		return 1
+	}
+	return 2
+}
+
+// serve does what sorted requests want.
 func (r *Replica) serve(s *session, all []*request) error {
 	var appends []*request
 	for _, q := range all {

@@ -367,6 +367,9 @@ func (s *salvage) bytesOf(key string, t *trace) ([]byte, error) {
 }
 
 func (s *salvage) readAt(l location) ([]byte, error) {
+	if l.size < 0 || l.size > maxKey+maxValue+64 {
+		return nil, fmt.Errorf("%s: a value of %d bytes cannot be", l.file, l.size)
+	}
 	f, err := os.Open(filepath.Join(s.dir, l.file))
 	if err != nil {
 		return nil, err

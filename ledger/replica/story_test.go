@@ -25,7 +25,6 @@ type teller struct {
 	rng   *rand.Rand
 	items []ledger.ItemID
 	extra []*gateway // second boards with the key of the first
-	voids int
 }
 
 // tell makes a story of about that many blocks.
@@ -254,7 +253,7 @@ func (t *teller) cheat() {
 	}
 }
 
-// revoke leaves out all of the third gateway's blocks after its tenth.
+// revoke leaves out the third gateway's blocks after a third of its chain.
 func (t *teller) revoke() {
 	g := t.gateways[2]
 	chain := g.blocks(g.id)
@@ -266,14 +265,14 @@ func (t *teller) revoke() {
 	t.gateways[0].take(t.allStatements()...)
 }
 
-// widen lets its blocks up to its last but one count again.
+// widen lets its blocks up to two thirds of its chain count again.
 func (t *teller) widen() {
 	g := t.gateways[2]
 	chain := g.blocks(g.id)
 	if len(chain) == 0 {
 		return
 	}
-	head := chain[max(len(chain)-2, 0)].(ledger.UnverifiedBlock).Hash()
+	head := chain[len(chain)*2/3].(ledger.UnverifiedBlock).Hash()
 	t.state(ledger.Change{Kind: ledger.ChangeRevoke, Subject: g.id, Heads: []ledger.Hash{head}})
 	t.gateways[0].take(t.allStatements()...)
 }

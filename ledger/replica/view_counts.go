@@ -99,6 +99,12 @@ func (v *View) BlocksBeginning(digits string, n int) ([]ledger.Block, error) {
 	return out, err
 }
 
+// TxsBeginning returns at most n ids of transactions held that begin with some
+// hexadecimal digits, sorted.
+func (v *View) TxsBeginning(digits string, n int) ([]ledger.TxID, error) {
+	return v.beginning(keyPlaced, digits, n)
+}
+
 // beginning returns the hashes of one kind of record that begin with some
 // hexadecimal digits, of which half a byte may be left over.
 func (v *View) beginning(kind, digits string, n int) ([]ledger.Hash, error) {
@@ -109,10 +115,9 @@ func (v *View) beginning(kind, digits string, n int) ([]ledger.Hash, error) {
 	var out []ledger.Hash
 	prefix := kind + string(whole)
 	err = v.r.scan(prefix, prefix, func(key string, _ []byte) bool {
-		if len(key) == 1+hashSize {
-			if h := hashOf(key[1:]); h.String()[:len(digits)] == digits {
-				out = append(out, h)
-			}
+		h := hashOf(key[1:])
+		if h.String()[:len(digits)] == digits && (len(out) == 0 || out[len(out)-1] != h) {
+			out = append(out, h)
 		}
 		return len(out) < n
 	})
