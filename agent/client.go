@@ -149,6 +149,7 @@ func byID(id string) url.Values { return url.Values{"id": {id}} }
 func (c *client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, "/status", nil)
 }
+
 func (c *client) Peers(ctx context.Context) ([]Peer, error) {
 	return get[[]Peer](ctx, c, "/peers", nil)
 }

@@ -127,7 +127,7 @@ func calls(t testing.TB, p *plant, b *board) map[string][][]any {
 		"Order": ids("WO-1", "WO-", "WO-FORK", "WO-FORK-1"), "Block": ids("intake/1", "drill-2/1", "intake/18446744073709551616", "in/1"),
 		"Transaction": ids(hash(order.ID()), hash(item), hash(accepted.ID()), hash(reported.ID()), hash(amended.ID()), hash(misrouted.ID()),
 			hash(bound.ID()), hash(withdrawn.ID()), hash(ruled.ID()), hash(ruled.ID())[:9]),
-		"Submit": {{order.Raw()}, {ruled.Raw()}, {[]byte{}}, {[]byte("nonsense")}, {make([]byte, controlBody+1)}, {reported.Raw()}, {unsigned.Raw()}},
+		"Submit": {{order.Raw()}, {ruled.Raw()}, {[]byte{}}, {[]byte("nonsense")}, {make([]byte, ledger.MaxTx+1)}, {reported.Raw()}, {unsigned.Raw()}},
 		"Withdraw": {
 			{"L-1", "ä & b"}, {"nothing", ""}, {"TWIN", ""}, {"P-1", strings.Repeat("x", 300)},
 		},

@@ -130,8 +130,12 @@ func (a *Agent) submit(ctx context.Context, raw []byte) (Receipt, error) {
 	case err != nil:
 		return Receipt{}, err
 	}
+	_, known, err := ancestors{a.parts.Replica}.Tx(t.ID())
+	if err != nil {
+		return Receipt{}, err
+	}
 	receipt, err := a.sealOne(ctx, t)
-	if o, is := t.Body.(ledger.Order); is && err == nil {
+	if o, is := t.Body.(ledger.Order); is && err == nil && !known {
 		a.ordered(ctx, o)
 	}
 	return receipt, err

@@ -184,6 +184,7 @@ func bore(hundredths int64) Report {
 
 // Some items in their usual places.
 func bracket() *history { return takeIn("BR-7", bracketOrder()) }
+
 func drilled() *history {
 	return bracket().accept("drill", "drill-1", keyHere).report("drill", "drill-1", bore(1200))
 }
@@ -195,9 +196,11 @@ func gearbox(label string) *history { return takeIn(label, gearboxOrder()) }
 func part(label, product string) *history {
 	return takeIn(label, partOrder(product)).accept("cut", "drill-1", keyOther).report("cut", "drill-1", Report{})
 }
+
 func partHere(label, product string) *history {
 	return part(label, product).accept("join", "asm-1", keyHere)
 }
+
 func parentHere(label string) *history { return gearbox(label).accept("assemble", "asm-1", keyHere) }
 
 func station(name string) Here {
@@ -252,8 +255,11 @@ func describe(d Decision) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s (%s)", d.Signal(), d.Kind, d.Reason)
 	for _, f := range []struct{ name, value string }{
-		{"check", d.Check}, {"item", d.Label}, {"operation", d.Operation},
-		{"where", strings.Join(d.Where, ", ")}, {"missing", needWords(d.Missing)},
+		{"check", d.Check},
+		{"item", d.Label},
+		{"operation", d.Operation},
+		{"where", strings.Join(d.Where, ", ")},
+		{"missing", needWords(d.Missing)},
 	} {
 		if f.value != "" {
 			fmt.Fprintf(&b, " %s=%s", f.name, f.value)

@@ -60,7 +60,7 @@ func withBytes(world *vectorWorld, n int) func(*blockWire) {
 	return func(w *blockWire) {
 		withTxs(world, 8, 8000)(w)
 		short := n - len(encode(*w))
-		last := must(NewTx(world.p.net, Tx{Sender: KeyID{1}, Time: 23, Body: Unknown{Number: 99, Bytes: make([]byte, short-70)}}))
+		var last Tx
 		for pad := short - 70; ; pad++ {
 			last = must(NewTx(world.p.net, Tx{Sender: KeyID{1}, Time: 23, Body: Unknown{Number: 99, Bytes: make([]byte, pad)}}))
 			all := *w

@@ -63,8 +63,10 @@ func TestFrontier(t *testing.T) {
 // TestPlaceOrder: author, height, block, index, in this rank.
 func TestPlaceOrder(t *testing.T) {
 	rising := []Place{
-		{Author: KeyID{1}, Height: 1, Block: Hash{1}, Index: 1}, {Author: KeyID{1}, Height: 1, Block: Hash{1}, Index: 2},
-		{Author: KeyID{1}, Height: 1, Block: Hash{2}, Index: 0}, {Author: KeyID{1}, Height: 2, Block: Hash{0}, Index: 0},
+		{Author: KeyID{1}, Height: 1, Block: Hash{1}, Index: 1},
+		{Author: KeyID{1}, Height: 1, Block: Hash{1}, Index: 2},
+		{Author: KeyID{1}, Height: 1, Block: Hash{2}, Index: 0},
+		{Author: KeyID{1}, Height: 2, Block: Hash{0}, Index: 0},
 		{Author: KeyID{2}, Height: 1, Block: Hash{0}, Index: 0},
 	}
 	for i, p := range rising {

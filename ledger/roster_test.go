@@ -238,8 +238,10 @@ func TestConcurrentStatementsAllCount(t *testing.T) {
 	}
 	r := c.at(left, right, m1, m2)
 	want(t, "Doubled", r.Doubled(), []Doubled{
-		{Station: "S1", Keys: sorted("press", "oven")}, {Station: "S9", Keys: sorted("m1", "m2")},
-		{Name: "mill", Keys: sorted("m1", "m2")}, {Name: "quinn", Keys: sorted("q1", "q2")},
+		{Station: "S1", Keys: sorted("press", "oven")},
+		{Station: "S9", Keys: sorted("m1", "m2")},
+		{Name: "mill", Keys: sorted("m1", "m2")},
+		{Name: "quinn", Keys: sorted("q1", "q2")},
 	})
 	want(t, "Named", len(r.Named("quinn")), 2)
 	ticket, _ := r.Ticket(id("code"))

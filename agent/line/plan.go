@@ -122,8 +122,13 @@ func tagOf(product string, n int, random *rand.Rand) string {
 func (p plan) misroute(random *rand.Rand) {
 	ways := map[string][]detour{
 		"housing": {
-			{"DRILLING", Packing}, {"DRILLING", Dock}, {"ASSEMBLY", Inspection}, {"INSPECTION", Packing},
-			{"PACKING", Assembly}, {"PACKING", Dock}, {"DOCK", Assembly},
+			{"DRILLING", Packing},
+			{"DRILLING", Dock},
+			{"ASSEMBLY", Inspection},
+			{"INSPECTION", Packing},
+			{"PACKING", Assembly},
+			{"PACKING", Dock},
+			{"DOCK", Assembly},
 		},
 		"cover": {{"ASSEMBLY", Drilling1}, {"ASSEMBLY", Packing}, {"ASSEMBLY", Inspection}},
 	}

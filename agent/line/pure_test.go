@@ -180,16 +180,24 @@ func TestUnrecorded(t *testing.T) {
 		lost    int
 	}{
 		{"nothing", nil, nil, 0},
-		{"all there", []Light{light(1, Intake, TakenIn), light(3, Drilling1, Accepted), light(5, Drilling1, Completed)},
-			[]Record{record(1, "INTAKE", TakenIn), record(3, "DRILL-1", Accepted), record(5, "DRILL-1", Completed)}, 0},
+		{
+			"all there",
+			[]Light{light(1, Intake, TakenIn), light(3, Drilling1, Accepted), light(5, Drilling1, Completed)},
+			[]Record{record(1, "INTAKE", TakenIn), record(3, "DRILL-1", Accepted), record(5, "DRILL-1", Completed)},
+			0,
+		},
 		{"no record", []Light{light(1, Intake, TakenIn)}, nil, 1},
 		{"of another station", []Light{light(1, Drilling1, Accepted)}, []Record{record(1, "DRILL-2", Accepted)}, 1},
 		{"of another word", []Light{light(1, Drilling1, Completed)}, []Record{record(1, "DRILL-1", Accepted)}, 1},
 		{"made later", []Light{light(1, Drilling1, Completed)}, []Record{record(9, "DRILL-1", Completed)}, 1},
 		{"light lost", []Light{light(5, Drilling1, Completed)}, []Record{record(3, "DRILL-1", Accepted), record(5, "DRILL-1", Completed)}, 0},
 		{"acceptance repeated", []Light{light(1, Drilling1, Accepted), light(2, Drilling1, Accepted)}, []Record{record(1, "DRILL-1", Accepted)}, 0},
-		{"acceptance after completion", []Light{light(1, Drilling1, Accepted), light(2, Drilling1, Completed), light(3, Drilling1, Accepted)},
-			[]Record{record(1, "DRILL-1", Accepted), record(2, "DRILL-1", Completed)}, 1},
+		{
+			"acceptance after completion",
+			[]Light{light(1, Drilling1, Accepted), light(2, Drilling1, Completed), light(3, Drilling1, Accepted)},
+			[]Record{record(1, "DRILL-1", Accepted), record(2, "DRILL-1", Completed)},
+			1,
+		},
 		{"completion twice", []Light{light(1, Drilling1, Completed), light(2, Drilling1, Completed)}, []Record{record(1, "DRILL-1", Completed)}, 1},
 		{"no claim", []Light{light(1, Dock, WrongStation), light(2, Dock, Wait)}, nil, 0},
 	} {
