@@ -49,61 +49,105 @@ func TestDurableBeforeVisible(t *testing.T) {
 
 var errNotFlushed = errors.New("light shown before its block was flushed")
 
-// traceScans takes four items in under strace and checks their lights.
+// straced are the system calls that the check looks at.
+var straced = []string{
+	"-f", "-y", "-ttt", "-s", "400", "-e", "signal=none", "-e", "trace=read,write,openat,mmap,munmap,mremap,msync,fdatasync,fsync",
+}
+
+// claim is a light that claims a record.
+type claim struct{ word, tag string }
+
+// traceScans runs an intake and a drilling station under strace, takes items
+// through both and checks every light that claims a record.
 func traceScans(t *testing.T, strace, more string) error {
 	p := newPlant(t)
-	g := p.gateway("g-intake", "INTAKE-1", "intake", "[intake]\norder = \"PO-1\"\n"+noBroker+more)
-	g.plug()
-	trace := filepath.Join(t.TempDir(), "trace")
-	g.start(strace, "-f", "-y", "-ttt", "-s", "400", "-o", trace, "-e", "signal=none",
-		"-e", "trace=read,write,openat,mmap,munmap,mremap,msync,fdatasync,fsync")
-	g.ready()
-	g.order(twoSteps("PO-1", "DRILL-1"))
-	tags := []string{"04A1B2C3D4E581", "04A1B2C3D4E582", "04A1B2C3D4E583", "DEADBEEF"}
-	for _, tag := range tags {
-		g.scan(tag, "TAKEN IN")
+	broker := broker(mosquitto(t))
+	intake := p.gateway("g-intake", "INTAKE-1", "intake", "[intake]\norder = \"PO-1\"\n"+broker+more)
+	drilling := p.gateway("g-drilling", "DRILL-1", "drilling", broker+more)
+	traces := map[*gateway]string{intake: filepath.Join(t.TempDir(), "intake"), drilling: filepath.Join(t.TempDir(), "drilling")}
+	for _, g := range []*gateway{intake, drilling} {
+		g.plug()
+		g.start(append([]string{strace, "-o", traces[g]}, straced...)...)
+		g.ready()
 	}
-	g.kill()
-	text, err := os.ReadFile(trace)
-	ok(t, err)
-	calls := parseTrace(t, string(text))
-	blocks := blocksByTag(t, p, g)
+	intake.order(drillAndPack())
+	tags := []string{"04A1B2C3D4E581", "04A1B2C3D4E582", "DEADBEEF"}
 	for _, tag := range tags {
-		if err := checkLight(calls, g, tag, blocks[tag]); err != nil {
+		intake.scan(tag, "TAKEN IN")
+		drilling.knows(tag)
+		drilling.scan(tag, "ACCEPTED")
+		drilling.scan(tag, "COMPLETED")
+	}
+	blocks := map[claim][]byte{}
+	for g, trace := range traces {
+		g.kill()
+		blocksOf(t, p, g, blocks)
+		text, err := os.ReadFile(trace)
+		ok(t, err)
+		if err := checkLights(g, parseTrace(t, string(text)), blocks, len(tags)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// blocksByTag reads the replica back: the raw bytes of the block that took each
-// tag in.
-func blocksByTag(t *testing.T, p *plant, g *gateway) map[string][]byte {
+// blocksOf reads a replica back: the raw bytes of the block behind each claim.
+func blocksOf(t *testing.T, p *plant, g *gateway, blocks map[claim][]byte) {
 	t.Helper()
 	r, err := replica.Open(filepath.Join(g.dir, agent.DataName), replica.Options{Genesis: p.Genesis, ReadOnly: true, TempDir: t.TempDir()})
 	ok(t, err)
 	defer r.Close() //nolint:errcheck // a private copy
-	out := map[string][]byte{}
 	ok(t, r.Read(func(v *replica.View) error {
-		authors, err := v.Authors()
-		if err != nil {
-			return err
-		}
-		for _, a := range authors {
-			for b, err := range v.Chain(a, 1) {
+		for it, err := range v.Items(ledger.ItemID{}, 1000) {
+			if err != nil {
+				return err
+			}
+			for _, n := range it.Nodes {
+				sealed, _, err := v.Tx(n.Tx)
 				if err != nil {
 					return err
 				}
-				for _, tx := range b.Txs() {
-					if in, is := tx.Body.(ledger.Intake); is {
-						out[in.Tags[0]] = b.Raw()
-					}
+				b, _, err := v.Block(sealed.Place().Block)
+				if err != nil {
+					return err
 				}
+				blocks[claim{recordWords[n.Kind], it.Tags[0]}] = b.Raw()
 			}
 		}
 		return nil
 	}))
-	return out
+}
+
+// recordWords are what the light says of a record.
+var recordWords = map[ledger.Kind]string{
+	ledger.KindIntake: "TAKEN IN", ledger.KindVerdict: "ACCEPTED", ledger.KindReport: "COMPLETED",
+}
+
+var lampLine = regexp.MustCompile(`(TAKEN IN|ACCEPTED|COMPLETED) \S+ tag ([0-9A-F]+)`)
+
+// checkLights holds every light in a trace that claims a record to the promise.
+func checkLights(g *gateway, calls []call, blocks map[claim][]byte, least int) error {
+	claims, dark := 0, 0
+	for i, c := range calls {
+		if c.name != "write" || !strings.HasSuffix(c.path, "/lamp") {
+			continue
+		}
+		m := lampLine.FindStringSubmatch(c.text)
+		if m == nil {
+			if strings.Contains(c.text, "IDLE") {
+				dark = i
+			}
+			continue
+		}
+		claims++
+		if err := checkLight(calls, g, i, dark, claim{m[1], m[2]}, blocks); err != nil {
+			return err
+		}
+	}
+	if claims < least {
+		return fmt.Errorf("%s: %d lights claim a record in the trace, want %d or more", g.name, claims, least)
+	}
+	return nil
 }
 
 // call is one system call that ended well.
@@ -180,31 +224,22 @@ func parseCall(name, args, result string) call {
 	return c
 }
 
-// checkLight looks for the light of a tag, the read of the tag before it, and a
-// flush of the block's bytes between the two.
-func checkLight(calls []call, g *gateway, tag string, block []byte) error {
+// checkLight looks for the read of the tag between the light that was dark and
+// the light that claims, and for a flush of the block's bytes after it.
+func checkLight(calls []call, g *gateway, light, dark int, c claim, blocks map[claim][]byte) error {
+	block := blocks[c]
 	if len(block) == 0 {
-		return fmt.Errorf("no block took tag %s in", tag)
-	}
-	light := -1
-	for i, c := range calls {
-		if c.name == "write" && strings.HasSuffix(c.path, "/lamp") && strings.Contains(c.text, "TAKEN IN") && strings.Contains(c.text, tag) {
-			light = i
-			break
-		}
-	}
-	if light < 0 {
-		return fmt.Errorf("no light of tag %s in the trace", tag)
+		return fmt.Errorf("%s says %s of tag %s, and no block does", g.name, c.word, c.tag)
 	}
 	read := -1
-	for i := 0; i < light; i++ {
-		if calls[i].name == "read" && strings.Contains(calls[i].path, "/pts/") && carries(calls[i].text, tag) {
+	for i := dark; i < light; i++ {
+		if calls[i].name == "read" && strings.Contains(calls[i].path, "/pts/") && carries(calls[i].text, c.tag) {
 			read = i
 			break
 		}
 	}
 	if read < 0 {
-		return fmt.Errorf("no read of tag %s before its light", tag)
+		return fmt.Errorf("no read of tag %s before its light", c.tag)
 	}
 	places, err := find(filepath.Join(g.dir, agent.DataName), block)
 	if err != nil {
@@ -215,7 +250,7 @@ func checkLight(calls []call, g *gateway, tag string, block []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: tag %s, its %d bytes lie at %v", errNotFlushed, tag, len(block), places)
+	return fmt.Errorf("%w: %s of tag %s, its %d bytes lie at %v", errNotFlushed, c.word, c.tag, len(block), places)
 }
 
 // carries reports whether the bytes that a read returned, as strace quotes them,
