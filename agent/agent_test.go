@@ -85,8 +85,13 @@ func TestSteppedClock(t *testing.T) {
 	steps := []struct {
 		after, by, want time.Duration
 	}{
-		{0, 0, 0}, {time.Second, 0, 0}, {time.Second, 4 * time.Second, 0}, {time.Second, time.Hour, time.Hour},
-		{time.Second, 0, 0}, {time.Second, -2 * time.Hour, -2 * time.Hour}, {8 * time.Hour, 0, 0},
+		{0, 0, 0},
+		{time.Second, 0, 0},
+		{time.Second, 4 * time.Second, 0},
+		{time.Second, time.Hour, time.Hour},
+		{time.Second, 0, 0},
+		{time.Second, -2 * time.Hour, -2 * time.Hour},
+		{8 * time.Hour, 0, 0},
 	}
 	var w clockWatch
 	var after, by time.Duration

@@ -53,9 +53,12 @@ path = "lamp"
 }
 
 const intakeOrders = `
+[broker]
+urls = ["mqtt://127.0.0.1:1"]
+
 [badges]
-"0BAD6E" = "olga"
-"0BAD6F" = "pat, who comes later"
+"0BAD6E01" = "olga"
+"0BAD6F01" = "pat-who-comes-later"
 
 [intake]
 order = "WO-1"
@@ -68,11 +71,12 @@ order = "WO-4"
 
 func TestAssemble(t *testing.T) {
 	p := founded(t, intakeOrders)
+	p.Broker.Listen = "127.0.0.1:0"
 	log := &record{t: t, who: "G-1"}
 	j := journal.New(log, time.Now)
 	g, err := Assemble(context.Background(), p, "1.0", j)
 	must(t, err)
-	if b := g.cfg.Machine.Badges; len(b) != 2 || b["0BAD6F"].Name != "pat, who comes later" {
+	if b := g.cfg.Machine.Badges; len(b) != 2 || b["0BAD6F01"].Name != "pat-who-comes-later" {
 		t.Errorf("badges %+v: whom the roster does not know yet is no item", b)
 	}
 	want := IntakeRules{{TagPrefix: "04", Order: "WO-4", Lot: "LOT-1"}, {Order: "WO-1", Lot: "LOT-1"}}
@@ -148,9 +152,6 @@ func TestAssembleRefuses(t *testing.T) {
 			}
 			if c.event != "" {
 				log.times(1, c.event)
-			}
-			if r, err := replica.Open(t.TempDir(), replica.Options{Genesis: ledger.Genesis{}}); err == nil {
-				must(t, r.Close())
 			}
 		})
 	}

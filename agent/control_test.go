@@ -153,6 +153,25 @@ func TestRequestsAtTheEnd(t *testing.T) {
 	})
 }
 
+// TestRequestsAreWaitedFor also when their connections were cut.
+func TestRequestsAreWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *plant) {
+		release := make(chan struct{})
+		served := 0
+		c := &counted{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release; served++ })}
+		go c.ServeHTTP(httptest.NewRecorder(), nil)
+		synctest.Wait()
+		ended := make(chan int)
+		go func() { c.end(); ended <- served }()
+		synctest.Wait()
+		c.ServeHTTP(httptest.NewRecorder(), nil) // too late: returns at once
+		close(release)
+		if n := <-ended; n != 1 {
+			t.Errorf("%d requests served before the end", n)
+		}
+	})
+}
+
 // TestSlowRequestsAreCut: whoever sends a request without an end holds it open for
 // a while only.
 func TestSlowRequestsAreCut(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,7 +176,7 @@ func TestIntakeRules(t *testing.T) {
 			t.Errorf("%q: %+v, %v; want %q", tag, got, ok, want)
 		}
 	}
-	if _, ok := (IntakeRules)(nil).For("04"); ok {
+	if _, ok := IntakeRules(nil).For("04"); ok {
 		t.Error("no rules, and one fits")
 	}
 }
@@ -263,10 +264,19 @@ func TestFindAnItem(t *testing.T) {
 			want ledger.ItemID
 			err  error
 		}{
-			{"L-1", one, nil}, {tagA, one, nil}, {"04:a1:b2:c3:d4:e5:80", one, nil}, {one.String(), one, nil}, {one.String()[:8], one, nil},
-			{one.String()[:5], one, ErrNotFound}, {"", one, ErrNotFound}, {"no-such-thing", one, ErrNotFound},
-			{"ffffffffff", one, ErrNotFound}, {"TWIN", one, ErrAmbiguous}, {"04DD", one, ErrAmbiguous},
-			{string(make([]byte, 300)), one, ErrNotFound}, {"%\x00/..", one, ErrNotFound},
+			{"L-1", one, nil},
+			{tagA, one, nil},
+			{"04:a1:b2:c3:d4:e5:80", one, nil},
+			{one.String(), one, nil},
+			{one.String()[:8], one, nil},
+			{one.String()[:5], one, ErrNotFound},
+			{"", one, ErrNotFound},
+			{"no-such-thing", one, ErrNotFound},
+			{"ffffffffff", one, ErrNotFound},
+			{"TWIN", one, ErrAmbiguous},
+			{"04DD", one, ErrAmbiguous},
+			{string(make([]byte, 300)), one, ErrNotFound},
+			{"%\x00/..", one, ErrNotFound},
 		}
 		for _, tt := range tests {
 			err := b.r.Read(func(v *replica.View) error {
@@ -336,11 +346,6 @@ func TestItemsByPage(t *testing.T) {
 func TestHeldPagesMixKinds(t *testing.T) {
 	bubble(t, func(t *testing.T, p *plant) {
 		intake, _, _ := conflicted(t, p)
-		var order replica.WorkOrder
-		must(t, intake.replica.Read(func(v *replica.View) (err error) {
-			order, _, err = OrderInForce(v, "WO-1")
-			return err
-		}))
 		b := &book{t, p, intake.replica}
 		bench := b.order(benchOrder("WO-2"))
 		for i := range 5 {
@@ -354,11 +359,52 @@ func TestHeldPagesMixKinds(t *testing.T) {
 			if len(lines) == 0 {
 				break
 			}
+			if len(lines) > 1 {
+				t.Fatalf("%d lines, asked for 1", len(lines))
+			}
 			all = append(all, lines[0].ID)
 			q.After = lines[0].ID.String()
 		}
 		if len(all) != 6 {
-			t.Errorf("%d of 6 items held, order %s", len(all), order.Order.ID)
+			t.Errorf("%d of 6 items held", len(all))
+		}
+	})
+}
+
+// TestWhatDoesNotCountSaysWhy shows a transaction that waits and one that is void.
+func TestWhatDoesNotCountSaysWhy(t *testing.T) {
+	bubble(t, func(t *testing.T, p *plant) {
+		there, here := newBook(t, p), newBook(t, p)
+		item := there.intake(there.order(benchOrder("WO-1")), "L-1", tagA).ID()
+		late := p.seal("intake", there.r, ledger.Tx{Item: item, Body: ledger.Misroute{Station: "INTAKE-1"}})
+		drill := p.replica("drill-1", nil)
+		_, err := drill.Ingest(context.Background(), chain(t, there.r, "intake")...)
+		must(t, err)
+		waits := p.seal("drill-1", drill, ledger.Tx{Item: item, Body: ledger.Misroute{Station: "DRILL-1"}})
+		_, err = here.r.Ingest(context.Background(), chain(t, drill, "drill-1")...)
+		must(t, err)
+		d := &desk{replica: here.r, genesis: p.genesis}
+		doc, err := d.Transaction(context.Background(), waits.ID().String())
+		must(t, err)
+		if len(doc.Places) != 1 || doc.Places[0].Status != "waiting" || !strings.Contains(doc.Places[0].Reason, item.Short()) || doc.Places[0].Author != "drill-1" {
+			t.Errorf("%+v", doc.Places)
+		}
+		if s, err := d.Status(context.Background()); err != nil || s.Waiting != 1 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if s, err := d.Stats(context.Background()); err != nil || s.Waiting != 1 || s.Blocks != 1 || len(s.Chains) != 1 || s.Chains[0].Height != 1 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if _, err := d.Transaction(context.Background(), late.ID().String()); !errors.Is(err, ErrNotFound) {
+			t.Errorf("what is not here: %v", err)
+		}
+		for want, placed := range map[string]replica.Placed{
+			"Void author": {Status: replica.Void, Reason: ledger.VoidAuthor}, "Carried its kind is not known to this program": {Status: replica.Carried},
+			" ": {Status: replica.Valid},
+		} {
+			if status, reason := placedWords([]replica.Placed{placed}); status+" "+reason != want {
+				t.Errorf("%s %s, want %s", status, reason, want)
+			}
 		}
 	})
 }

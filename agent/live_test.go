@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"traveler.example/agent/journal"
+	"traveler.example/drivers"
 	"traveler.example/ledger"
 )
 
@@ -129,28 +130,30 @@ func TestSubmitToAGatewayThatEnds(t *testing.T) {
 	})
 }
 
-// TestWhoStopsWaitingLosesNothing submits with a context that has ended: what is
-// sealed is published like everything else.
+// TestWhoStopsWaitingLosesNothing has a client go away, and a gateway end, while a
+// block is signed: what is sealed is known to be, and published.
 func TestWhoStopsWaitingLosesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, p *plant) {
 		gs := together(p, "intake", "pack")
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		for range 20 {
-			order := p.signed("paula", ledger.Tx{Body: benchOrder("WO-1")})
-			_, err := gs[0].Desk().Submit(ctx, order.Raw())
-			head, _ := gs[0].replica.Own()
-			if (err == nil) != (head.Height > 0) {
-				t.Fatalf("told %v, and the chain ends at %d", err, head.Height)
-			}
-			if err == nil {
-				break
-			}
+		p.signing.Store(int64(time.Second))
+		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		defer cancel()
+		order := p.signed("paula", ledger.Tx{Body: drilling("WO-1")})
+		if receipt, err := gs[0].Desk().Submit(ctx, order.Raw()); err != nil || receipt.Height != 1 {
+			t.Errorf("sealed, and told %+v, %v", receipt, err)
 		}
-		time.Sleep(time.Second)
-		head, _ := gs[0].replica.Own()
-		if n := len(chain(t, gs[1].replica, "intake")); n != int(head.Height) {
-			t.Errorf("a peer has %d blocks of %d", n, head.Height)
+		time.Sleep(100 * time.Millisecond) // no status has told of it yet
+		if n := len(chain(t, gs[1].replica, "intake")); n != 1 {
+			t.Errorf("a peer has %d blocks, want 1", n)
+		}
+		gs[0].reader.events <- drivers.Event{Kind: drivers.Arrived, Reader: "bench", Tag: drivers.Tag{ID: tagA}}
+		time.Sleep(500 * time.Millisecond)
+		_, err := gs[0].stop()
+		must(t, err)
+		itemOf(t, gs[0].replica, tagA)
+		all := gs[0].light.all()
+		if n := len(all); n < 2 || !strings.HasPrefix(all[n-2].Text, "TAKEN IN") {
+			t.Errorf("recorded at the very end, and the light has shown %+v", all)
 		}
 	})
 }
@@ -167,7 +170,7 @@ func TestWithdraw(t *testing.T) {
 			must(t, err)
 			return h.State
 		}
-		if _, err := d.Withdraw(ctx, "L-1", "an intake stays"); !errors.Is(err, ErrRefused) {
+		if _, err := d.Withdraw(ctx, "L-1", "an intake stays"); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "not the report or acceptance") {
 			t.Errorf("an intake withdrawn: %v", err)
 		}
 		accepted := book.accept(item, item)
@@ -262,8 +265,12 @@ func TestEnrol(t *testing.T) {
 			raw  []byte
 			want error
 		}{
-			{"nothing", nil, ErrRefused}, {"nonsense", []byte("nonsense"), ErrRefused}, {"signed by a stranger", forged.Raw(), ErrRefused},
-			{"before what it builds on", second.Raw(), ErrConflict}, {"in order", first.Raw(), nil}, {"and then the next", second.Raw(), nil},
+			{"nothing", nil, ErrRefused},
+			{"nonsense", []byte("nonsense"), ErrRefused},
+			{"signed by a stranger", forged.Raw(), ErrRefused},
+			{"before what it builds on", second.Raw(), ErrConflict},
+			{"in order", first.Raw(), nil},
+			{"and then the next", second.Raw(), nil},
 			{"once more", second.Raw(), nil},
 		} {
 			if err := d.Enrol(ctx, tt.raw); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {

@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -55,13 +57,28 @@ type plant struct {
 	genesis    ledger.Genesis
 	statements []ledger.Statement
 	hub        *hub
+	signing    atomic.Int64 // how long a replica takes to sign, a time.Duration
+}
+
+// slowSigner takes its time, as on a small board.
+type slowSigner struct {
+	crypto.Signer
+	takes *atomic.Int64
+}
+
+func (s slowSigner) Sign(random io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	time.Sleep(time.Duration(s.takes.Load()))
+	return s.Signer.Sign(random, message, o)
 }
 
 // The stations of a test's plant: gateway, station, work centre. intake takes in
 // and is its own drill as well; drill-1 and drill-2 share a work centre.
 var places = []struct{ gateway, station, centre string }{
-	{"intake", "INTAKE-1", ""}, {"intake", "BENCH-1", ""},
-	{"drill-1", "DRILL-1", "DRILLING"}, {"drill-2", "DRILL-2", "DRILLING"}, {"pack", "PACK-1", ""},
+	{"intake", "INTAKE-1", ""},
+	{"intake", "BENCH-1", ""},
+	{"drill-1", "DRILL-1", "DRILLING"},
+	{"drill-2", "DRILL-2", "DRILLING"},
+	{"pack", "PACK-1", ""},
 }
 
 func newPlant(t testing.TB) *plant {
@@ -110,7 +127,7 @@ func (p *plant) state(changes ...ledger.Change) ledger.Statement {
 func (p *plant) replica(name string, free func(string) (int64, error)) *replica.Replica {
 	p.t.Helper()
 	r, err := replica.OpenMemory(replica.Options{
-		Genesis: p.genesis, Signer: privateKey(name), FreeBytes: free,
+		Genesis: p.genesis, Signer: slowSigner{privateKey(name), &p.signing}, FreeBytes: free,
 		Now: func() (int64, ledger.Clock) { return time.Now().UnixMilli(), ledger.ClockSynchronised },
 	})
 	must(p.t, err)

@@ -411,3 +411,18 @@ func TestAClosedReplicaIsAFault(t *testing.T) {
 		}
 	})
 }
+
+func TestDamageIsSaidWithItsPlace(t *testing.T) {
+	bubble(t, func(t *testing.T, p *plant) {
+		b := p.gateway("intake")
+		b.station.damaged(context.Background(), replica.ErrFull)
+		b.journal.times(0, journal.ReplicaDamaged)
+		for range 3 {
+			b.station.damaged(context.Background(), fmt.Errorf("reading: %w", &replica.DamageError{Author: keyID("pack"), Height: 7, Detail: "a hash differs"}))
+		}
+		b.journal.times(1, journal.ReplicaDamaged)
+		if e := b.journal.events(journal.ReplicaDamaged)[0]; !strings.Contains(e.fields[journal.KeyBlock], "/7") {
+			t.Errorf("%+v", e)
+		}
+	})
+}

@@ -377,6 +377,7 @@ func (l *badgerLog) Warningf(f string, a ...any) {
 func (l *badgerLog) Infof(f string, a ...any) {
 	l.log.Debug("store", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
 }
+
 func (l *badgerLog) Debugf(f string, a ...any) {
 	l.log.Debug("store", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
 }

@@ -281,8 +281,7 @@ func testEvidence(t *testing.T, open opener) {
 
 func (p *plant) frontier(w *gateway, heads ...ledger.Ref) ledger.Frontier {
 	p.tb.Helper()
-	p.now++
-	f, err := ledger.SignFrontier(p.net, w.key, p.now, heads)
+	f, err := ledger.SignFrontier(p.net, w.key, p.now.Add(1), heads)
 	p.check(err)
 	return f
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 
 	"traveler.example/ledger"
@@ -32,7 +33,7 @@ type plant struct {
 	gateways         []*gateway
 	statements       []ledger.Statement
 	roster           []ledger.Hash // heads for the next statement
-	now              int64
+	now              atomic.Int64  // read by callers of Append and by the committer
 	order            ledger.TxID
 }
 
@@ -48,7 +49,8 @@ type gateway struct {
 
 func newPlant(tb testing.TB, gateways int) *plant {
 	tb.Helper()
-	p := &plant{tb: tb, admin: keyOf("admin"), planner: keyOf("planner"), quality: keyOf("quality"), now: 1_700_000_000_000}
+	p := &plant{tb: tb, admin: keyOf("admin"), planner: keyOf("planner"), quality: keyOf("quality")}
+	p.now.Store(1_700_000_000_000)
 	g, err := ledger.NewGenesis(ledger.Genesis{
 		Name: "test", Admins: []ledger.Admin{{Name: "ada", Key: public(p.admin)}}, Threshold: 1, Recovery: public(keyOf("recovery")),
 	})
@@ -81,16 +83,14 @@ func (p *plant) check(err error) {
 // state makes a roster statement on top of those before.
 func (p *plant) state(changes ...ledger.Change) ledger.Statement {
 	p.tb.Helper()
-	p.now++
-	st, err := ledger.SignStatement(p.net, ledger.Statement{BuildsOn: p.roster, Changes: changes, Time: p.now}, p.admin)
+	st, err := ledger.SignStatement(p.net, ledger.Statement{BuildsOn: p.roster, Changes: changes, Time: p.now.Add(1)}, p.admin)
 	p.check(err)
 	p.statements, p.roster = append(p.statements, st), []ledger.Hash{st.Hash()}
 	return st
 }
 
 func (p *plant) clock() (int64, ledger.Clock) {
-	p.now++
-	return p.now, ledger.ClockSynchronised
+	return p.now.Add(1), ledger.ClockSynchronised
 }
 
 func (p *plant) options(signer crypto.Signer) Options {

@@ -1,0 +1,193 @@
+package plant
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"traveler.example/ledger"
+)
+
+// Plan is all that a run depends on.
+type Plan struct {
+	Seed     uint64
+	Stations []Station     // [Five], and more that drill
+	Items    int           // taken in in each shift
+	Shifts   int           // each ends at a quiet point
+	Shift    time.Duration // of each, virtual
+	Noise    Noise
+	Restarts bool   // in each shift a gateway ends and comes back
+	Doubles  bool   // people work on one item at two stations while these are cut from each other
+	Replay   string // the command that runs this plan again
+
+	harm func(*plant) // done at the beginning of the first shift, in tests of the checks
+}
+
+// Five returns the stations of the usual plant.
+func Five() []Station {
+	return []Station{
+		{Name: "intake", Intake: true},
+		{Name: firstDrill, Centre: drilling},
+		{Name: secondDrill, Centre: drilling},
+		{Name: "inspection"},
+		{Name: "packing"},
+	}
+}
+
+// Result is what a run came to.
+type Result struct {
+	Err      error // the first failure, with seed, command and the end of the trace
+	Trace    []string
+	Hash     string // of Trace
+	Counts   Counts
+	Items    int // taken in
+	Finished int
+	Doubled  int // items on which people worked at two stations at once
+	Conflict int // items that came into conflict and were ruled on
+	Blocks   int
+	Misroute int           // wrong-station scans that the light called so
+	Slowest  time.Duration // from a heal to equal replicas, at most
+	Virtual  time.Duration
+}
+
+// plant is one run.
+type plant struct {
+	plan     Plan
+	clock    *clockwork
+	trace    *trace
+	broker   *broker
+	genesis  ledger.Genesis
+	founding []ledger.Statement
+	gateways []*gateway // in the order of the plan; those that join come when they do
+	people   *people
+	checks   *checks
+	errands  sync.WaitGroup // calls of desks under way
+
+	mu      sync.Mutex
+	failure error
+}
+
+// Run runs a plan in a bubble of virtual time.
+func Run(t *testing.T, plan Plan) Result {
+	var r Result
+	synctest.Test(t, func(*testing.T) { r = run(plan) })
+	return r
+}
+
+func run(plan Plan) Result {
+	p := &plant{plan: plan, clock: newClockwork(), trace: newTrace()}
+	p.broker = newBroker(plan.Seed, plan.Noise, p.clock, p.trace)
+	p.people = newPeople(p)
+	p.checks = newChecks(p)
+	if err := p.work(); err != nil {
+		p.fail("%w", err)
+	}
+	p.shutDown()
+	return p.result()
+}
+
+// work is the run: all gateways start, then shift follows shift.
+func (p *plant) work() error {
+	if err := p.found(); err != nil {
+		return err
+	}
+	for _, s := range p.plan.Stations {
+		if s.Joins {
+			continue
+		}
+		g, err := p.newGateway(s, p.founding)
+		if err != nil {
+			return err
+		}
+		p.gateways = append(p.gateways, g)
+		if err := g.start(); err != nil {
+			return err
+		}
+		p.run(700 * time.Millisecond)
+	}
+	p.sendOrder()
+	p.run(5 * time.Second)
+	for shift := range p.plan.Shifts {
+		p.people.begin(shift, p.plan.Items)
+		p.disturb(shift)
+		if p.plan.harm != nil && shift == 0 {
+			p.plan.harm(p)
+		}
+		p.run(p.plan.Shift)
+		p.people.goHome()
+		p.calm()
+		if err := p.checks.quiet(shift); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run lets d pass, and looks at the chains between events.
+func (p *plant) run(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end) && p.failed() == nil; {
+		p.clock.run(min(time.Until(end), 250*time.Millisecond))
+		p.checks.glance()
+	}
+}
+
+func (p *plant) fail(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failure == nil {
+		p.failure = fmt.Errorf(format, args...)
+		p.trace.say("checks", "FAILED: %v", p.failure)
+	}
+}
+
+func (p *plant) failed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failure
+}
+
+// shutDown ends everything that runs, so that the bubble is empty.
+func (p *plant) shutDown() {
+	waiting := 0
+	for _, g := range p.gateways {
+		if g.life != nil {
+			waiting++
+			g.end(false, func() { waiting-- })
+		}
+	}
+	for range 1000 {
+		if waiting == 0 {
+			break
+		}
+		p.clock.run(10 * time.Millisecond)
+	}
+	if waiting > 0 {
+		p.fail("%d gateways do not end", waiting)
+	}
+	p.errands.Wait()
+	for _, g := range p.gateways {
+		if err := g.replica.Close(); err != nil {
+			p.fail("closing the replica of %s: %w", g.Name, err)
+		}
+	}
+}
+
+// tail is how many lines of the trace a failure shows.
+const tail = 60
+
+func (p *plant) result() Result {
+	r := Result{
+		Trace: p.trace.sorted(), Counts: p.broker.Counts(), Virtual: time.Since(p.trace.start),
+		Items: p.people.takenIn, Finished: p.people.finished, Doubled: len(p.people.doubled), Misroute: p.people.misrouted,
+		Blocks: p.checks.blocks, Conflict: p.checks.conflicts, Slowest: p.checks.slowest,
+	}
+	r.Hash = hashOf(r.Trace)
+	if err := p.failed(); err != nil {
+		end := r.Trace[max(len(r.Trace)-tail, 0):]
+		r.Err = fmt.Errorf("seed %d: %w\nreplay: %s\n%s", p.plan.Seed, err, p.plan.Replay, strings.Join(end, "\n"))
+	}
+	return r
+}
