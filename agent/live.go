@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
-	"traveler.example/agent/journal"
 	"traveler.example/agent/mqtt"
 	"traveler.example/agent/peer"
 	"traveler.example/agent/station"
@@ -288,61 +285,4 @@ func (a *Agent) enrol(ctx context.Context, raw []byte) error {
 	a.sync.report(nil, r.Statements)
 	a.station.post(ctx, station.Changed{})
 	return nil
-}
-
-// rosterChanged writes to the journal what a new statement means here.
-func (l *syncLoop) rosterChanged(ctx context.Context) {
-	roster := l.parts.Replica.Roster()
-	l.parts.Journal.Event(ctx, journal.RosterChanged, "the roster has changed")
-	l.checkRoster(ctx, roster)
-}
-
-// newcomers tells of gateways that were not in the roster before.
-func (l *syncLoop) newcomers(ctx context.Context, roster *ledger.Roster) {
-	first := l.gateways == nil
-	if first {
-		l.gateways = map[ledger.KeyID]bool{}
-	}
-	for _, i := range roster.Identities() {
-		if i.Roles&ledger.RoleGateway == 0 || l.gateways[i.ID] {
-			continue
-		}
-		l.gateways[i.ID] = true
-		if !first {
-			l.parts.Journal.Event(ctx, journal.GatewayJoined, "gateway "+i.Name+" was let in", slog.String(journal.KeyPeer, i.Name))
-		}
-	}
-	for _, d := range roster.Doubled() {
-		if d.Name != "" {
-			l.limiter.Event(ctx, journal.IdentityDoubled, d.Name, "two keys are enrolled as "+d.Name, slog.String(journal.KeyOperator, d.Name))
-		}
-	}
-}
-
-// checkRoster tells who came and whether this gateway may work at its station.
-func (l *syncLoop) checkRoster(ctx context.Context, roster *ledger.Roster) {
-	l.newcomers(ctx, roster)
-	id := l.cfg.Station.ID
-	where := slog.String(journal.KeyStation, id)
-	if _, ok := roster.Assigned(l.key, id); ok {
-		l.outages.Up(ctx, journal.StationUnassigned, "", "station "+id+" is assigned to this gateway", where)
-	} else {
-		l.outages.Down(ctx, journal.StationUnassigned, "", "the roster does not assign station "+id+" to this gateway", where)
-	}
-	if _, revoked := roster.Revoked(l.key); revoked {
-		l.limiter.Event(ctx, journal.GatewayRevoked, l.key.String(), "this gateway is revoked: what it seals does not count", slog.String(journal.KeyPeer, l.cfg.Name))
-	}
-	var others []string
-	for _, as := range roster.Station(id) {
-		if as.Gateway != l.key {
-			others = append(others, l.nameOf(as.Gateway))
-		}
-	}
-	slices.Sort(others)
-	if len(others) > 0 {
-		l.outages.Down(ctx, journal.StationDoubled, id, "station "+id+" is also assigned to "+strings.Join(others, ", "), where,
-			slog.String(journal.KeyPeer, strings.Join(others, ", ")))
-	} else {
-		l.outages.Up(ctx, journal.StationDoubled, id, "station "+id+" is assigned to one gateway", where)
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -464,28 +463,6 @@ func (a *Agent) nameOf(id ledger.KeyID) string {
 	return id.Short()
 }
 
-// announce writes to the journal what maintenance wants to know of a result.
-func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
-	for _, author := range r.Evidence {
-		if l.named[author] {
-			continue
-		}
-		l.named[author] = true
-		l.parts.Journal.Event(ctx, journal.EvidenceFound, "two versions of the chain of "+l.nameOf(author)+" exist",
-			slog.String(journal.KeyPeer, l.nameOf(author)), slog.String(journal.KeyBlock, l.forkOf(author)))
-	}
-	if len(r.Statements) > 0 {
-		l.rosterChanged(ctx)
-	}
-	for _, own := range r.Blocks {
-		if own.Author == l.key {
-			l.limiter.Event(ctx, journal.ChainRestored, "own", "own blocks that were lost here came back from peers", slog.String(journal.KeyBlock, own.String()))
-		}
-	}
-	l.orders(ctx, r.Blocks)
-	l.conflicts(ctx, r.Changed)
-}
-
 // forkOf names the height at which the chain of an author parts.
 func (l *syncLoop) forkOf(author ledger.KeyID) string {
 	at := "unknown"
@@ -499,137 +476,4 @@ func (l *syncLoop) forkOf(author ledger.KeyID) string {
 		return err
 	})
 	return at
-}
-
-// ordersFrom is the most blocks of one batch that are looked through for orders:
-// a gateway that catches up does not tell the orders of a year.
-const ordersFrom = 16
-
-// orders tells of work orders that have come.
-func (l *syncLoop) orders(ctx context.Context, blocks []ledger.Ref) {
-	if len(blocks) > ordersFrom {
-		return
-	}
-	_ = l.parts.Replica.Read(func(v *replica.View) error { // damage is told where it matters
-		for _, ref := range blocks {
-			b, ok, err := v.Block(ref.Hash)
-			if err != nil || !ok {
-				return err
-			}
-			for _, t := range b.Txs() {
-				if o, is := t.Body.(ledger.Order); is {
-					l.ordered(ctx, o)
-				}
-			}
-		}
-		return nil
-	})
-}
-
-func (a *Agent) ordered(ctx context.Context, o ledger.Order) {
-	id, words := journal.OrderReceived, "order "+o.ID+" is here: "+o.Product
-	if o.Cancelled == 1 {
-		id, words = journal.OrderCancelled, "order "+o.ID+" is cancelled: its items are held"
-	}
-	a.parts.Journal.Event(ctx, id, words, slog.String(journal.KeyOrder, o.ID))
-}
-
-// conflicts tells when an item comes into conflict and when it is ruled on.
-func (a *Agent) conflicts(ctx context.Context, changed []ledger.ItemID) {
-	for _, id := range changed {
-		var it ledger.Item
-		err := a.parts.Replica.Read(func(v *replica.View) (err error) {
-			it, _, err = v.Item(id)
-			return err
-		})
-		if err != nil {
-			return
-		}
-		if it.InConflict() {
-			a.outages.Down(ctx, journal.ItemConflict, id.String(), it.Label+" has more than one history: quality rules", slog.String(journal.KeyItem, it.Label))
-		} else {
-			a.outages.Up(ctx, journal.ItemConflict, id.String(), it.Label+" has one history again", slog.String(journal.KeyItem, it.Label))
-		}
-	}
-}
-
-// view is what the peer's machine may see. Its lists are gathered anew only when
-// something was committed since.
-func (l *syncLoop) view(v *replica.View, commits uint64) (peer.View, error) {
-	if l.seen.at != commits || l.seen.view.Store == nil {
-		w, err := l.gather(v)
-		if err != nil {
-			return w, err
-		}
-		l.seen.at, l.seen.view = commits, w
-	}
-	w := l.seen.view
-	w.Store = store{v, l.parts.Replica.Register()}
-	return w, nil
-}
-
-func (l *syncLoop) gather(v *replica.View) (peer.View, error) {
-	roster := v.Roster()
-	register := l.parts.Replica.Register()
-	w := peer.View{Witnesses: roster.Witnesses(), Store: store{v, register}}
-	var err error
-	if w.Roster, err = register.Cite(nil); err != nil {
-		return w, err
-	}
-	for _, i := range roster.Identities() {
-		if i.Roles&ledger.RoleGateway == 0 {
-			continue
-		}
-		if i.Revoked {
-			w.Last = append(w.Last, i.ID)
-		} else {
-			w.Gateways = append(w.Gateways, i.ID)
-		}
-	}
-	if w.Heads, err = v.Heads(); err != nil {
-		return w, err
-	}
-	branches, err := v.Evidence()
-	for _, b := range branches {
-		w.Evidence = append(w.Evidence, b.Author)
-	}
-	w.Last = append(w.Last, w.Evidence...)
-	for _, keys := range [][]ledger.KeyID{w.Gateways, w.Last, w.Evidence} {
-		slices.SortFunc(keys, func(a, b ledger.KeyID) int { return slices.Compare(a[:], b[:]) })
-	}
-	w.Last = slices.Compact(w.Last)
-	return w, err
-}
-
-// store answers the peer's machine; what is damaged is not held.
-type store struct {
-	v        *replica.View
-	register *ledger.Register
-}
-
-func (s store) Has(h ledger.Hash) bool {
-	_, ok, err := s.v.Mark(h)
-	return ok && err == nil
-}
-
-func (s store) Block(h ledger.Hash) (ledger.Block, bool) {
-	b, ok, err := s.v.Block(h)
-	return b, ok && err == nil
-}
-
-func (s store) Blocks(author ledger.KeyID, from, to uint64) iter.Seq[ledger.Block] {
-	return func(yield func(ledger.Block) bool) {
-		for b, err := range s.v.Chain(author, from) {
-			if err != nil || b.Header().Height > to || !yield(b) {
-				return
-			}
-		}
-	}
-}
-
-func (s store) Statement(h ledger.Hash) (ledger.Statement, bool) { return s.register.Statement(h) }
-
-func (s store) Evidence(author ledger.KeyID) (ledger.Evidence, bool) {
-	e, ok, err := s.v.EvidenceObject(author)
-	return e, ok && err == nil
 }

@@ -35,8 +35,9 @@ type cause struct {
 
 // allowance is what became of the events of one cause.
 type allowance struct {
-	written time.Time // of the last that was written
-	leftOut int       // since then
+	written time.Time   // of the last that was written
+	leftOut int         // since then
+	attrs   []slog.Attr // of the last one left out
 }
 
 // AtMostOnceAMinute returns a [Limiter] with the interval of one minute.
@@ -47,7 +48,7 @@ func (j *Journal) AtMostOnceAMinute() *Limiter {
 // Event is [Journal.Event] for events that may come in floods. What is the
 // cause: a short word such as "foreign network", kept in memory.
 func (l *Limiter) Event(ctx context.Context, id ID, what, words string, attrs ...slog.Attr) {
-	leftOut, write := l.take(cause{id, what}, l.journal.now())
+	leftOut, write := l.take(cause{id, what}, l.journal.now(), attrs)
 	if !write {
 		return
 	}
@@ -57,8 +58,9 @@ func (l *Limiter) Event(ctx context.Context, id ID, what, words string, attrs ..
 	l.journal.Event(ctx, id, words, attrs...)
 }
 
-// take decides on one event of cause c at now.
-func (l *Limiter) take(c cause, now time.Time) (leftOut int, write bool) {
+// take decides on one event of cause c at now, and keeps the fields of one that
+// is left out.
+func (l *Limiter) take(c cause, now time.Time, attrs []slog.Attr) (leftOut int, write bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.seen[c]
@@ -76,6 +78,7 @@ func (l *Limiter) take(c cause, now time.Time) (leftOut int, write bool) {
 	// A clock that went back must not silence a cause for ever.
 	if since := now.Sub(a.written); since >= 0 && since < l.every {
 		a.leftOut++
+		a.attrs = slices.Clone(attrs)
 		return 0, false
 	}
 	leftOut = a.leftOut
@@ -98,12 +101,13 @@ func (l *Limiter) Settle(ctx context.Context) {
 	type rest struct {
 		cause
 		leftOut int
+		attrs   []slog.Attr
 	}
 	var rests []rest
 	l.mu.Lock()
 	for c, a := range l.seen {
 		if a.leftOut > 0 {
-			rests = append(rests, rest{c, a.leftOut})
+			rests = append(rests, rest{c, a.leftOut, a.attrs})
 			*a = allowance{written: l.journal.now()}
 		}
 	}
@@ -115,7 +119,7 @@ func (l *Limiter) Settle(ctx context.Context) {
 		return strings.Compare(a.what, b.what)
 	})
 	for _, r := range rests {
-		l.journal.Event(ctx, r.id, "more of the same: "+r.what, slog.String(KeyReason, r.what), slog.Int(KeyLeftOut, r.leftOut))
+		l.journal.Event(ctx, r.id, "more of the same: "+r.what, append(r.attrs, slog.Int(KeyLeftOut, r.leftOut))...)
 	}
 }
 

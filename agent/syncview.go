@@ -1,0 +1,91 @@
+package agent
+
+import (
+	"iter"
+	"slices"
+
+	"traveler.example/agent/peer"
+	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
+)
+
+// view is what the peer's machine may see. Its lists are gathered anew only when
+// something was committed since.
+func (l *syncLoop) view(v *replica.View, commits uint64) (peer.View, error) {
+	if l.seen.at != commits || l.seen.view.Store == nil {
+		w, err := l.gather(v)
+		if err != nil {
+			return w, err
+		}
+		l.seen.at, l.seen.view = commits, w
+	}
+	w := l.seen.view
+	w.Store = store{v, l.parts.Replica.Register()}
+	return w, nil
+}
+
+func (l *syncLoop) gather(v *replica.View) (peer.View, error) {
+	roster := v.Roster()
+	register := l.parts.Replica.Register()
+	w := peer.View{Witnesses: roster.Witnesses(), Store: store{v, register}}
+	var err error
+	if w.Roster, err = register.Cite(nil); err != nil {
+		return w, err
+	}
+	for _, i := range roster.Identities() {
+		if i.Roles&ledger.RoleGateway == 0 {
+			continue
+		}
+		if i.Revoked {
+			w.Last = append(w.Last, i.ID)
+		} else {
+			w.Gateways = append(w.Gateways, i.ID)
+		}
+	}
+	if w.Heads, err = v.Heads(); err != nil {
+		return w, err
+	}
+	branches, err := v.Evidence()
+	for _, b := range branches {
+		w.Evidence = append(w.Evidence, b.Author)
+	}
+	w.Last = append(w.Last, w.Evidence...)
+	for _, keys := range [][]ledger.KeyID{w.Gateways, w.Last, w.Evidence} {
+		slices.SortFunc(keys, func(a, b ledger.KeyID) int { return slices.Compare(a[:], b[:]) })
+	}
+	w.Last = slices.Compact(w.Last)
+	return w, err
+}
+
+// store answers the peer's machine; what is damaged is not held.
+type store struct {
+	v        *replica.View
+	register *ledger.Register
+}
+
+func (s store) Has(h ledger.Hash) bool {
+	_, ok, err := s.v.Mark(h)
+	return ok && err == nil
+}
+
+func (s store) Block(h ledger.Hash) (ledger.Block, bool) {
+	b, ok, err := s.v.Block(h)
+	return b, ok && err == nil
+}
+
+func (s store) Blocks(author ledger.KeyID, from, to uint64) iter.Seq[ledger.Block] {
+	return func(yield func(ledger.Block) bool) {
+		for b, err := range s.v.Chain(author, from) {
+			if err != nil || b.Header().Height > to || !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+func (s store) Statement(h ledger.Hash) (ledger.Statement, bool) { return s.register.Statement(h) }
+
+func (s store) Evidence(author ledger.KeyID) (ledger.Evidence, bool) {
+	e, ok, err := s.v.EvidenceObject(author)
+	return e, ok && err == nil
+}
