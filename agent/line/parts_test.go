@@ -118,7 +118,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-const obedient = `trap 'exit 0' TERM; echo up >&3; echo said >&2; while :; do sleep 0.05 3>&- ; done`
+const obedient = `trap 'exit 0' TERM; echo said >&2; echo up >&3; while :; do sleep 0.05 3>&- ; done`
 
 // TestProcess kills a process, which comes back, and ends it in order.
 func TestProcess(t *testing.T) {
