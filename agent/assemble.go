@@ -55,6 +55,10 @@ func Assemble(ctx context.Context, p profiles.Profile, version string, j *journa
 	return b.g, nil
 }
 
+// ErrSetUp says that key, genesis or roster of the board must be mended before
+// another start makes sense.
+var ErrSetUp = errors.New("the gateway's files must be mended")
+
 type builder struct {
 	p     profiles.Profile
 	j     *journal.Journal
@@ -93,13 +97,13 @@ func (b *builder) identity(ctx context.Context) error {
 	if err != nil {
 		b.j.Event(ctx, journal.GenesisRefused, "the genesis file cannot be used: "+err.Error(),
 			slog.String(journal.KeyPath, b.p.GenesisFile), slog.Any(journal.KeyError, err))
-		return err
+		return fmt.Errorf("%w: %w", ErrSetUp, err)
 	}
 	key, err := LoadKey(b.p.KeyFile)
 	if err != nil {
 		b.j.Event(ctx, journal.KeyRefused, "the key file cannot be used: "+err.Error(),
 			slog.String(journal.KeyPath, b.p.KeyFile), slog.Any(journal.KeyError, err))
-		return err
+		return fmt.Errorf("%w: %w", ErrSetUp, err)
 	}
 	pub, err := ledger.PublicKeyOf(key)
 	if err != nil {
@@ -144,7 +148,7 @@ func (b *builder) roster(ctx context.Context) error {
 	statements, err := LoadStatements(b.parts.Genesis.Network(), b.p.Roster...)
 	if err != nil {
 		b.j.Event(ctx, journal.RosterRefused, "a roster file cannot be used: "+err.Error(), slog.String(journal.KeyReason, err.Error()))
-		return err
+		return fmt.Errorf("%w: %w", ErrSetUp, err)
 	}
 	// In the order in which they build on each other, whatever their names.
 	register := ledger.NewRegister(b.parts.Genesis)

@@ -98,7 +98,7 @@ const (
 
 	IdentityDoubled ID = "identity.doubled" // one name stands for two keys
 
-	GatewayJoined  ID = "gateway.joined"  // a gateway was heard for the first time
+	GatewayJoined  ID = "gateway.joined"  // a gateway was let in
 	GatewayRevoked ID = "gateway.revoked" // a gateway was revoked
 
 	PeerSilent ID = "peer.silent" // no peer has been heard for a while

@@ -26,7 +26,6 @@ import (
 	"traveler.example/agent"
 	"traveler.example/agent/journal"
 	profiles "traveler.example/firmware-profiles"
-	"traveler.example/ledger/replica"
 )
 
 // version is set by the build.
@@ -72,10 +71,10 @@ func serve(ctx context.Context, p profiles.Profile, j *journal.Journal) int {
 	g, err := agent.Assemble(ctx, p, buildVersion(), j)
 	if err != nil {
 		j.Event(ctx, journal.DaemonFailed, "the gateway cannot start: "+err.Error(), slog.Any(journal.KeyError, err))
-		if errors.Is(err, replica.ErrLocked) || errors.Is(err, replica.ErrFull) || errors.Is(err, replica.ErrDamaged) {
-			return exitFailed
+		if errors.Is(err, agent.ErrSetUp) {
+			return exitConfig
 		}
-		return exitConfig
+		return exitFailed // systemd tries again: a port or a socket may be free by then
 	}
 	runCtx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
