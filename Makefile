@@ -5,7 +5,7 @@ TOOLS     := $(GO) tool -modfile=.ci/tools/go.mod
 PACKAGES  := ./...
 BIN       := bin
 FULL      := ^(TestConvergence|TestVerifyEveryByte)
-DEBIAN    := mosquitto libnfc-bin libnfc-examples strace systemd
+DEBIAN    := gcc libc6-dev mosquitto libnfc-bin libnfc-examples strace systemd
 export CGO_ENABLED ?= 0
 
 .PHONY: demo build test check cross bench fuzz debian clean
@@ -54,11 +54,11 @@ fuzz:
 ## debian: third-party programs that tests talk to; without root or sudo the
 ## tests that need them say that they are left out
 debian:
-	@missing=; for p in mosquitto nfc-list nfc-poll strace systemd-analyze; do \
+	@missing=; for p in gcc mosquitto nfc-list nfc-poll strace systemd-analyze; do \
 		PATH="$$PATH:/usr/sbin" command -v $$p >/dev/null || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo=sudo; \
-		else echo "left out: the tests that need$$missing (no root here; install: $(DEBIAN))"; exit 0; fi; \
+		else echo "left out: what needs$$missing (no root here; install: $(DEBIAN))"; exit 0; fi; \
 		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends $(DEBIAN) >/dev/null; \
 	fi
 
