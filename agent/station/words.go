@@ -84,15 +84,21 @@ func repeated(d ledger.Decision) bool {
 	return d.Kind == ledger.Accepted && len(d.Propose) == 0
 }
 
-// whatToDo prefers the station's own words for its task.
+// whatToDo puts the station's own words for its task in the place of the general
+// ones; what a decision says beside them stays.
 func (s *step) whatToDo(d ledger.Decision) string {
-	if text := s.m.cfg.TaskText[d.Task]; d.Kind == ledger.Accepted && text != "" && d.Reason != ledger.ReasonDwell {
-		if d.Do == "" {
-			return text
-		}
-		return text + " (" + d.Do + ")"
+	text := s.m.cfg.TaskText[d.Task]
+	if d.Kind != ledger.Accepted || text == "" || d.Reason == ledger.ReasonDwell {
+		return d.Do
 	}
-	return d.Do
+	general := fmt.Sprintf("Do %s, then scan again.", d.Task)
+	if rest, ok := strings.CutPrefix(d.Do, general); ok {
+		return text + rest
+	}
+	if d.Do == "" {
+		return text
+	}
+	return text + " (" + d.Do + ")"
 }
 
 // eventOf maps a decision to its event in the journal.

@@ -115,3 +115,21 @@ func TestRememberedLights(t *testing.T) {
 		t.Errorf("%d ms since the eleventh light, known: %v", ms, known)
 	}
 }
+
+// TestTheStationsOwnWords replaces the general words for a task and keeps what a
+// decision says beside them.
+func TestTheStationsOwnWords(t *testing.T) {
+	t.Parallel()
+	s := &step{m: New(Config{TaskText: map[string]string{"drill": "Drill and deburr, then scan again."}})}
+	for _, row := range []struct{ task, do, want string }{
+		{"drill", "Do drill, then scan again.", "Drill and deburr, then scan again."},
+		{"drill", "Do drill, then scan again. Works to WO-1, replaced by WO-2.", "Drill and deburr, then scan again. Works to WO-1, replaced by WO-2."},
+		{"drill", "Scan the parts.", "Drill and deburr, then scan again. (Scan the parts.)"},
+		{"pack", "Do pack, then scan again.", "Do pack, then scan again."},
+	} {
+		got := s.whatToDo(ledger.Decision{Kind: ledger.Accepted, Task: row.task, Do: row.do})
+		if got != row.want {
+			t.Errorf("%q becomes %q, want %q", row.do, got, row.want)
+		}
+	}
+}
