@@ -139,8 +139,9 @@ func doorsOf(t testing.TB, w *vectorWorld) []door {
 		}
 		doors = append(doors, inner)
 	}
-	for name, e := range w.evidence(t) {
-		doors = append(doors, as("evidence", name, e.Raw()))
+	evidence := w.evidence(t)
+	for _, name := range []string{"direct", "linked"} {
+		doors = append(doors, as("evidence", name, evidence[name].Raw()))
 	}
 	for _, bl := range []Block{w.main.blocks[0], w.joined} {
 		doors = append(doors, as("block", "", bl.Raw()))
