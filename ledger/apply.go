@@ -406,6 +406,9 @@ func (j judge) bind(b Bind) error {
 		if t.Kind != KindIntake && t.Kind != KindBind {
 			return void(VoidTarget, "%s binds no tags", s.Short())
 		}
+		if t.ItemID() != j.Tx.Item { // who holds one item says nothing of another's tags
+			return void(VoidTarget, "%s binds tags to another item", s.Short())
+		}
 	}
 	if len(j.Tx.About) == 0 {
 		if !j.Roster.Has(j.Tx.Sender, RoleQuality) {

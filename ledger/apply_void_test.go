@@ -207,6 +207,9 @@ func TestApplyVoid(t *testing.T) {
 			item, _, reported := h.drilled("a", toPress)
 			return "gate", h.signed("quinn", item, Bind{Supersedes: []TxID{reported}})
 		}},
+		{"bind that supersedes the tags of another item", VoidTarget, func(h *toyHistory) (string, Tx) {
+			return "gate", h.signed("quinn", h.intake("a", toDrill), Bind{Tags: []string{"T"}, Supersedes: []TxID{h.intake("b", toDrill)}})
+		}},
 		{"intake for a cancellation", VoidTarget, func(h *toyHistory) (string, Tx) {
 			gone := h.seal("gate", h.signed("paula", ItemID{}, Order{ID: "WO-2", Product: "b", Replaces: h.order(), Cancelled: 1}))
 			return "gate", h.tx("gate", ItemID{}, Intake{Station: "entrance", Label: "a", Order: gone, Product: "b", Options: []Option{toDrill}})

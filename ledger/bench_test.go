@@ -1,6 +1,10 @@
 package ledger
 
-import "testing"
+import (
+	"slices"
+	"testing"
+	"time"
+)
 
 func BenchmarkSignTx(b *testing.B) {
 	p := newTestPlant(b)
@@ -84,5 +88,46 @@ func BenchmarkBlock(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkFigureE_Verify walks a chain of 10,000 blocks. ratio is its time as a
+// part of that of reading the same blocks and checking their signatures one by
+// one, turn about five times.
+func BenchmarkFigureE_Verify(b *testing.B) {
+	const blocks, rounds = 10_000, 5
+	p := staffed(b)
+	c := p.chain("drill-a")
+	for i := range blocks {
+		c.seal(b, nil, p.own(b, "drill-a", Tx{Item: plantHash("item"), After: []TxID{plantHash("after")}, Time: plantTime + int64(i), Body: goodReport}))
+	}
+	chain, roster := c.listed(), p.reg.Current()
+	b.ResetTimer()
+	for range b.N {
+		var ours, limit time.Duration
+		var ratios []float64
+		for range rounds {
+			began := time.Now()
+			for _, raw := range chain {
+				u, err := ParseBlock(p.net, raw.Raw)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := u.Verify(roster); err != nil {
+					b.Fatal(err)
+				}
+			}
+			l := time.Since(began)
+			began = time.Now()
+			if r := Verify(p.reg, slices.Values(chain), func(f Fault) { b.Error(f) }); r.Blocks != blocks {
+				b.Fatalf("%+v", r)
+			}
+			o := time.Since(began)
+			ours, limit, ratios = ours+o, limit+l, append(ratios, float64(o)/float64(l))
+		}
+		slices.Sort(ratios)
+		b.ReportMetric(ratios[rounds/2], "ratio")
+		b.ReportMetric(float64(ours.Nanoseconds())/rounds/blocks, "ns/block")
+		b.ReportMetric(float64(limit.Nanoseconds())/rounds/blocks, "limit-ns/block")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Header is what a block's author signs (paper §V-E; PROTOCOL.md §7).
@@ -326,6 +327,9 @@ func Seal(net NetworkID, author crypto.Signer, d Draft) (Block, error) {
 	if err != nil {
 		return Block{}, err
 	}
+	if len(d.Txs) > MaxBlockTxs {
+		return Block{}, refuse("block", "txs", len(d.Txs), "has more than %d transactions", MaxBlockTxs)
+	}
 	ids := make([]TxID, len(d.Txs))
 	raws := make([][]byte, len(d.Txs))
 	for i, t := range d.Txs {
@@ -338,11 +342,20 @@ func Seal(net NetworkID, author crypto.Signer, d Draft) (Block, error) {
 	if d.Also != nil {
 		h.Also = d.Also.Ref.Hash
 	}
+	if err := h.check(); err != nil {
+		return Block{}, err
+	}
 	header := encode(h)
 	sig, err := sign(author, headerDigest(net, header))
 	if err != nil {
 		return Block{}, fmt.Errorf("sealing block %d: %w", h.Height, err)
 	}
-	u, err := ParseBlock(net, encode(blockWire{Header: header, Sig: sig, Txs: raws}))
-	return Block{u}, err
+	raw := encode(blockWire{Header: header, Sig: sig, Txs: raws})
+	if len(raw) > MaxBlock {
+		return Block{}, refuse("block", "", fmt.Sprintf("%d bytes", len(raw)), "is larger than %d bytes", MaxBlock)
+	}
+	signed := SignedHeader{Header: header, Sig: sig}
+	return Block{UnverifiedBlock{
+		header: h, signed: signed, txs: slices.Clone(d.Txs), raw: raw, hash: signed.hash(net), sigDigest: headerDigest(net, header),
+	}}, nil
 }

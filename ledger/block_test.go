@@ -1,8 +1,9 @@
 package ledger
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"strings"
@@ -195,11 +196,11 @@ func TestSealRefuses(t *testing.T) {
 	if _, err := Seal(p.net, plantSigner("drill-a"), d); !errors.As(err, &f) {
 		t.Errorf("257 transactions: %v", err)
 	}
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Seal(p.net, rsaKey, Draft{}); err == nil || !strings.Contains(err.Error(), "only Ed25519") {
-		t.Errorf("RSA: %v", err)
+	if _, err := Seal(p.net, other, Draft{}); err == nil || !strings.Contains(err.Error(), "Ed25519 and RSA keys sign") {
+		t.Errorf("ECDSA: %v", err)
 	}
 }

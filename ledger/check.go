@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -165,10 +166,18 @@ func (v visit) restsOnRevoked() bool {
 func (v visit) conflict() Decision {
 	d := v.answer(Conflict, ReasonConflict)
 	d.Expected = "one history of the item"
+	stations := map[string]int{}
+	for _, h := range v.sheet.Item.Heads() {
+		stations[h.Station]++
+	}
 	var heads []string
 	for _, h := range v.sheet.Item.Heads() {
 		d.Authors = append(d.Authors, h.Sender)
-		heads = append(heads, fmt.Sprintf("%s by %s%s (%s)", h.Kind, h.Sender.Short(), at(h.Station), h.State.Phase))
+		where := at(h.Station)
+		if h.Station == "" || stations[h.Station] > 1 { // the place alone does not say whose it is
+			where = " by " + h.Sender.Short() + where
+		}
+		heads = append(heads, fmt.Sprintf("%s%s (%s)", h.Kind, where, h.State.Phase))
 	}
 	d.Found = fmt.Sprintf("%d: %s", len(heads), strings.Join(heads, "; "))
 	d.Do = "Hold the item and call quality, who rules which holds."
@@ -227,7 +236,7 @@ func closed(sheet Sheet) Decision {
 		d.Reason, d.Found, d.Do = ReasonScrapped, "it was scrapped", "Put it with the scrap; its tag is free."
 	case Consumed:
 		d.Reason = ReasonConsumed
-		d.Found = fmt.Sprintf("it became part of item %s%s", v.state.Into.Short(), at(v.head.Station))
+		d.Found = fmt.Sprintf("it became part of %s%s", cmp.Or(sheet.Into, "item "+v.state.Into.Short()), at(v.head.Station))
 		d.Do = "Look for the assembly; the tag of this part is free."
 	default:
 		d.Found, d.Do = "it is finished", "Hand it on as finished; its tag is free."

@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // checkIntake takes a new item in.
 func checkIntake(here Here, s Scan) Decision {
@@ -93,7 +96,7 @@ func waitsForOrder(in *IntakeFor) (Decision, bool) {
 	case in == nil:
 		d.Reason, d.Found = ReasonNoOrder, "none is set"
 	case len(in.Order.Routing) == 0:
-		d.Reason, d.Found = ReasonOrderMissing, fmt.Sprintf("order %s has not arrived here", in.OrderTx.Short())
+		d.Reason, d.Found = ReasonOrderMissing, fmt.Sprintf("order %s has not arrived here", cmp.Or(in.Order.ID, in.OrderTx.Short()))
 		d.Do = "Leave the item here until this station hears from the others, then scan again."
 	case in.Cancelled:
 		d.Reason, d.Found = ReasonOrderCancelled, fmt.Sprintf("order %s is cancelled", in.Order.ID)

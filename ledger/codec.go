@@ -16,7 +16,7 @@ const (
 	MaxStatement     = 64 << 10 // one roster statement
 	MaxFrontier      = 64 << 10 // one frontier
 	MaxEvidence      = 64 << 10 // one piece of evidence
-	MaxGenesis       = 16 << 10 // the genesis
+	MaxGenesis       = 64 << 10 // the genesis
 	MaxName          = 64       // a person's or thing's name
 	MaxID            = 96       // an id printed on something
 	MaxNote          = 256      // a note in words

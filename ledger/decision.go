@@ -217,6 +217,7 @@ type Sheet struct {
 	ReplacedBy     string   // id of the order that takes Order's place, for new items
 	Report         *Report  // last report of the head's lineage, withdrawn ones left out, amendments applied
 	Verdict        *Verdict // the head, where it is a verdict
+	Into           string   // printed id of the item that it became part of; empty: not consumed, or not known
 }
 
 // IntakeFor says what a new item is made for and how it is named.

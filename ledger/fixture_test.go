@@ -3,15 +3,42 @@ package ledger
 import (
 	"crypto"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"sync"
 	"testing"
 )
 
 // plantTime is a fixed instant: 2026-11-22 12:00 UTC.
 const plantTime = 1795348800000
 
-// plantSigner is the key of a name, the same in every run.
-func plantSigner(name string) ed25519.PrivateKey {
+// rsaSigners are the RSA keys of the tests, by name. They are kept in a file
+// because crypto/rsa makes another one every time.
+var rsaSigners = sync.OnceValue(func() map[string]*rsa.PrivateKey {
+	keys := map[string]*rsa.PrivateKey{}
+	rest := must(os.ReadFile("testdata/keys-rsa.pem"))
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return keys
+		}
+		keys[block.Headers["Name"]] = must(x509.ParsePKCS8PrivateKey(block.Bytes)).(*rsa.PrivateKey)
+	}
+})
+
+// plantSigner is the key of a name, the same in every run: Ed25519, but for the
+// names in testdata/keys-rsa.pem.
+func plantSigner(name string) crypto.Signer {
+	if key, ok := rsaSigners()[name]; ok {
+		return key
+	}
+	return plantSeed(name)
+}
+
+func plantSeed(name string) ed25519.PrivateKey {
 	seed := sha256.Sum256([]byte("traveler test key " + name))
 	return ed25519.NewKeyFromSeed(seed[:])
 }

@@ -49,7 +49,9 @@ func (b *formBook) foundingForms() {
 	b.genesis("genesis.threshold", "genesis.threshold = 4: of 3 admins", func(g *Genesis) { g.Threshold = 4 })
 	b.genesis("genesis.recovery", "is an admin's key", func(g *Genesis) { g.Recovery = g.Admins[0].Key })
 	b.genesis("genesis.recovery", "genesis.recovery: key.alg = 3", func(g *Genesis) { g.Recovery.Alg = 3 })
-	b.genesis("public key.alg", "key.alg = 2: unknown signature algorithm: 1 is Ed25519", func(g *Genesis) { g.Admins[0].Key.Alg = 2 })
+	b.genesis("public key.alg", "key.alg = 3: unknown signature algorithm: 1 is Ed25519, 2 is RSA", func(g *Genesis) { g.Admins[0].Key.Alg = 3 })
+	b.genesis("public key.bytes", "key.bytes = \"32 bytes\": an RSA modulus has 2048, 3072 or 4096 bits", func(g *Genesis) { g.Admins[0].Key.Alg = 2 })
+	b.genesis("public key.bytes", "", func(g *Genesis) { g.Admins[0].Key = plantKey("wulf-4096") })
 	b.genesis("public key.bytes", "key.bytes = 0102: an Ed25519 public key has 32 bytes", func(g *Genesis) { g.Recovery.Bytes = []byte{1, 2} })
 
 	b.statement("statement.version", "statement.version = 0: this program", func(s *Statement) { s.Version = 0 })

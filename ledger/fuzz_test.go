@@ -159,6 +159,18 @@ func TestFuzzSeeds(t *testing.T) {
 		}
 		add(targets[v.Object], fmt.Sprintf("refused-%02d", i), raw)
 	}
+	mixed := newRSAWorld(t)
+	for target, d := range map[string][]byte{
+		"FuzzParseGenesis": mixed.p.genesis.Raw(), "FuzzParseStatement": mixed.statements[0].Raw(), "FuzzParseTx": mixed.txs[0].Raw(),
+		"FuzzParseBlock": mixed.main.blocks[0].Raw(), "FuzzParseFrontier": mixed.rsaFrontier(t).Raw(), "FuzzParseEvidence": mixed.rsaEvidence(t).Raw(),
+	} {
+		add(target, "rsa-good", d)
+	}
+	for i, v := range mixed.rsaRefused(t) {
+		raw, err := hex.DecodeString(v.Raw)
+		mustNot(t, err)
+		add(targets[v.Object], fmt.Sprintf("rsa-refused-%02d", i), raw)
+	}
 	for target, files := range seeds {
 		dir := filepath.Join("testdata", "fuzz", target)
 		for name, raw := range files {

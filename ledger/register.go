@@ -183,7 +183,12 @@ func (r *Register) Cite(must []Hash) ([]Hash, error) {
 	}
 	chosen := tips(hs)
 	open := r.tips()
-	slices.SortFunc(open, func(a, b *entry) int { return b.compare(a) })
+	slices.SortFunc(open, func(a, b *entry) int {
+		if a.Redemption() != b.Redemption() { // those of a leaked code crowd out no admin's word
+			return order(a.Redemption(), b.Redemption())
+		}
+		return b.compare(a)
+	})
 	for _, h := range open {
 		if more := tips(append(slices.Clone(chosen), h)); len(more) <= MaxRosterHeads {
 			chosen = more
@@ -236,6 +241,33 @@ func (r *Register) remember(key string, roster *Roster) {
 	}
 	r.rosters[key] = roster
 	r.oldest = append(r.oldest, key)
+}
+
+// MaxRedemptions is how many redemptions of one ticket a gateway takes. An honest
+// ticket has one; more come when its code was used twice or has leaked.
+const MaxRedemptions = 16
+
+// Crowded reports whether s is a redemption of a ticket that has MaxRedemptions
+// here already, and no revocation held names it among those that count. Whoever
+// knows a code could fill every register with redemptions; so a gateway does not
+// [Register.Add] what is crowded, until admins have ruled on the ticket.
+func (r *Register) Crowded(s Statement) bool {
+	if !s.Redemption() {
+		return false
+	}
+	now, code := r.Current(), treeKey(s.Changes[0].Subject)
+	return len(now.redeemed.value(code)) >= MaxRedemptions && !slices.Contains(now.revoked.value(code), s.hash)
+}
+
+// order puts false before true.
+func order(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // Contains reports whether the closure of outer holds every statement of the

@@ -88,7 +88,7 @@ func (h *entry) checkRedeemer(d Hash) error {
 		return refuse("statement", "sigs", len(h.Sigs), "a redemption is signed by the ticket's code and by the board's new key")
 	}
 	h.ticket = t.at.hash
-	h.effects = []Change{redeem, {Kind: ChangeEnrol, Name: t.Name, Key: redeem.Key, Roles: t.Roles}}
+	h.effects = []Change{redeem, {Kind: ChangeEnrol, Name: t.Name, Key: redeem.Key, Roles: t.Roles, Subject: redeem.Subject}}
 	if t.Station != "" {
 		h.effects = append(h.effects, Change{
 			Kind: ChangeAssign, Subject: redeem.Key.ID(), Station: t.Station, WorkCentre: t.WorkCentre, Intake: t.Intake,
@@ -147,8 +147,8 @@ func (r *reading) allow(at string, c Change) error {
 	case ChangeAssign:
 		return r.assign(at, c)
 	case ChangeRevoke:
-		if !r.people.has(treeKey(c.Subject)) {
-			return refuse("statement", at+".subject", c.Subject, "is not enrolled: only identities are revoked")
+		if !r.people.has(treeKey(c.Subject)) && !r.tickets.has(treeKey(c.Subject)) {
+			return refuse("statement", at+".subject", c.Subject, "is not enrolled: only identities and tickets are revoked")
 		}
 	case ChangeAdmins:
 		return r.admins(at, c)
@@ -220,6 +220,9 @@ func (r *reading) admins(at string, c Change) error {
 
 func (r *reading) redeem(at string, c Change) error {
 	t, _ := r.ticket(c.Subject) // checkRedeemer has found it
+	if r.revoked.has(treeKey(c.Subject)) {
+		return refuse("statement", at+".subject", t.Name, "the ticket is revoked: ask for a new one")
+	}
 	if by := r.redeemed.value(treeKey(c.Subject)); len(by) > 0 {
 		return refuse("statement", at+".subject", c.Subject, "the ticket of %s has been redeemed by %s", t.Name, by[0])
 	}

@@ -196,7 +196,17 @@ func invent(r *Roster, rng *rand.Rand, i int) (c Change, by []string) {
 		board := fmt.Sprint("board", i)
 		return redeem("code"+name, board), []string{"code" + name, board}
 	case 8:
-		return set(station, int64(i)), by
+		tickets := r.Tickets()
+		if len(tickets) == 0 || rng.IntN(2) == 0 {
+			return set(station, int64(i)), by
+		}
+		t := tickets[rng.IntN(len(tickets))]
+		revoked := Change{Kind: ChangeRevoke, Subject: t.Code}
+		if len(t.Redeemed) > 0 && rng.IntN(2) == 0 {
+			who, _ := r.Identity(t.Redeemed[0])
+			revoked.Heads = []Hash{who.Enrolled}
+		}
+		return revoked, by
 	}
 	if rng.IntN(3) == 0 {
 		by = []string{"recovery"}
@@ -319,7 +329,7 @@ func (p plain) fold(closure map[Hash]bool) string {
 		return -1
 	})
 	people, stations, params := map[KeyID]Identity{}, map[string]Assignment{}, map[string]int64{}
-	revoked := map[KeyID]map[Hash]bool{}
+	revoked, came := map[KeyID]map[Hash]bool{}, map[KeyID]Hash{}
 	give := func(station string, to KeyID, centre string, by Hash) {
 		stations[station+to.String()] = Assignment{Gateway: to, Station: station, WorkCentre: centre, Statement: by}
 	}
@@ -327,9 +337,11 @@ func (p plain) fold(closure map[Hash]bool) string {
 		switch c := p.of[h].Changes[0]; c.Kind {
 		case ChangeEnrol:
 			people[c.Key.ID()] = Identity{Name: c.Name, Roles: c.Roles, Enrolled: h}
+			delete(came, c.Key.ID())
 		case ChangeRedeem:
 			t := p.of[p.ticketOf(h)].Changes[0]
 			people[c.Key.ID()] = Identity{Name: t.Name, Roles: t.Roles, Enrolled: h}
+			came[c.Key.ID()] = h
 			give(t.Station, c.Key.ID(), "", h)
 		case ChangeAssign:
 			give(c.Station, c.Subject, c.WorkCentre, h)
@@ -342,6 +354,11 @@ func (p plain) fold(closure map[Hash]bool) string {
 			for _, head := range c.Heads {
 				revoked[c.Subject][head] = true
 			}
+		}
+	}
+	for k, h := range came {
+		if kept := revoked[p.of[h].Changes[0].Subject]; kept != nil && !kept[h] && revoked[k] == nil {
+			revoked[k] = map[Hash]bool{}
 		}
 	}
 	var b strings.Builder

@@ -85,12 +85,16 @@ func TestRules(t *testing.T) {
 		{"redeem a used ticket", []string{"used", "mill"}, []Change{redeem("used", "mill")}, "the ticket of lamp has been redeemed"},
 		{"redeem to a key enrolled", []string{"code", "press"}, []Change{redeem("code", "press")}, "changes[0].key"},
 		{"redeem where the station is gone", []string{"late", "mill"}, []Change{redeem("late", "mill")}, "is given to"},
+		{"redeem a revoked ticket", []string{"void", "mill"}, []Change{redeem("void", "mill")}, "the ticket is revoked"},
+		{"revoke a ticket", two, []Change{revoke("code")}, ""},
+		{"revoke a ticket this statement issues", two, []Change{ticketFor("saw", "code2", ""), revoke("code2")}, ""},
+		{"revoke a ticket twice", two, []Change{revoke("void", Hash{1})}, ""},
 		{"small-order key", nil, []Change{{Kind: ChangeEnrol, Name: "weak", Key: small, Roles: RoleGateway}}, "small order"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := found(t, "ada", "ben", "cy")
 			on := p.say(nil, gateway("press"), gateway("oven"), gateway("gone"), enrol("quinn", RoleQuality),
-				assign("press", "S1"), assign("gone", "S0"), ticketFor("mill", "code", "S8"), ticketFor("lamp", "used", ""), ticketFor("late", "late", "S9"))
+				assign("press", "S1"), assign("gone", "S0"), ticketFor("mill", "code", "S8"), ticketFor("lamp", "used", ""), ticketFor("late", "late", "S9"), ticketFor("hood", "void", ""), revoke("void"))
 			on = p.signedBy("used", "lamp").say(on, redeem("used", "lamp"))
 			on = p.say(on, revoke("gone"), assign("press", "S9"))
 			s, err := SignStatement(p.genesis.Network(), Statement{BuildsOn: on, Changes: c.changes}, seats(c.by)...)

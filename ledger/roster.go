@@ -37,6 +37,8 @@ type Ticket struct {
 	Intake     bool
 	Statement  Hash    // what a redemption builds on, at least
 	Redeemed   []KeyID // sorted keys that redeemed it; more than one: doubled
+	Revoked    bool    // nobody redeems it any more
+	Kept       []Hash  // of a revoked one: sorted redemptions that count all the same
 }
 
 // Doubled is a name borne by several keys or a station given to several
@@ -194,9 +196,11 @@ func (r *Roster) Witnesses() []KeyID { return slices.Clone(r.witnesses()) }
 
 // Revoked reports whether a key is revoked and, if so, which of its block
 // hashes still count with all before them: the sorted union of all revocations.
+// A key whose ticket is revoked is revoked with it, unless its redemption is
+// named there; of a ticket's code the hashes are such redemptions.
 func (r *Roster) Revoked(id KeyID) (heads []Hash, revoked bool) {
-	heads, revoked = r.revoked.get(treeKey(id))
-	return slices.Clone(heads), revoked
+	heads = r.revoked.value(treeKey(id))
+	return slices.Clone(heads), r.isRevoked(id)
 }
 
 // Doubled returns what two statements gave twice: stations, then names, each
@@ -241,7 +245,9 @@ func (r *Roster) Ticket(code KeyID) (Ticket, bool) {
 	if !ok {
 		return Ticket{}, false
 	}
+	kept, revoked := r.revoked.get(treeKey(code))
 	return Ticket{
+		Revoked: revoked, Kept: slices.Clone(kept),
 		Code: code, Name: t.Name, Roles: t.Roles, Station: t.Station, WorkCentre: t.WorkCentre, Intake: t.Intake == 1,
 		Statement: t.at.hash, Redeemed: slices.Clone(r.redeemed.value(treeKey(code))),
 	}, true

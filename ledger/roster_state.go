@@ -17,6 +17,7 @@ type state struct {
 	params   tree[parameter]    // by name
 	tickets  tree[[]ticket]     // key id of the code → tickets, latest last
 	redeemed tree[[]KeyID]      // key id of the code → keys that redeemed it
+	boards   tree[bool]         // keys that came by a ticket
 }
 
 // stamp places a change among all others: a statement comes after all it builds
@@ -44,6 +45,7 @@ type enrolment struct {
 	name  string
 	key   PublicKey
 	roles Role
+	code  KeyID // of the ticket by which it came; zero: an admin enrolled it
 }
 
 type assignment struct {
@@ -73,7 +75,10 @@ func (s state) join(at stamp, c Change) state {
 	case ChangeEnrol:
 		id := c.Key.ID()
 		if old, ok := s.people.get(treeKey(id)); !ok || at.compare(old.at) > 0 {
-			s.people = s.people.put(treeKey(id), &enrolment{at, c.Name, c.Key, c.Roles})
+			s.people = s.people.put(treeKey(id), &enrolment{at, c.Name, c.Key, c.Roles, c.Subject})
+		}
+		if !c.Subject.IsZero() { // of a redemption, as it is spelled out
+			s.boards = s.boards.put(treeKey(id), true)
 		}
 		s.names = s.names.put(c.Name, union(s.names.value(c.Name), []KeyID{id}, compareKeys))
 	case ChangeAssign:
@@ -95,7 +100,20 @@ func (s state) join(at stamp, c Change) state {
 	return s
 }
 
-func (s state) isRevoked(id KeyID) bool { return s.revoked.has(treeKey(id)) }
+func (s state) isRevoked(id KeyID) bool {
+	if s.revoked.has(treeKey(id)) {
+		return true
+	}
+	e, ok := s.people.get(treeKey(id))
+	return ok && !e.code.IsZero() && s.disowned(e.code, e.at.hash)
+}
+
+// disowned reports whether the ticket of a code is revoked and the revocations
+// do not name this redemption among those that count.
+func (s state) disowned(code KeyID, redemption Hash) bool {
+	kept, revoked := s.revoked.get(treeKey(code))
+	return revoked && !slices.Contains(kept, redemption)
+}
 
 // ticket returns the latest ticket of a code.
 func (s state) ticket(code KeyID) (ticket, bool) {
@@ -121,9 +139,10 @@ func (s state) takenBy(station string, but KeyID) (KeyID, bool) {
 	return KeyID{}, false
 }
 
-// identities counts what takes a place of MaxIdentities: everybody ever
-// enrolled and every ticket not yet redeemed.
-func (s state) identities() int { return s.people.size + s.tickets.size - s.redeemed.size }
+// identities counts what takes a place of MaxIdentities: everybody whom admins
+// ever enrolled, and every ticket, however many boards redeemed it: otherwise a
+// leaked code would leave no place for others.
+func (s state) identities() int { return s.people.size - s.boards.size + s.tickets.size }
 
 func compareKeys(a, b KeyID) int { return bytes.Compare(a[:], b[:]) }
 

@@ -18,8 +18,14 @@ var (
 )
 
 // checkKey refuses what §2 refuses: no point, not canonical, small order.
-func checkKey(hexKey string) error {
+func checkKey(alg int64, hexKey string) error {
 	raw, err := hex.DecodeString(hexKey)
+	switch {
+	case alg == 2 && err == nil:
+		return checkModulus(raw)
+	case alg != 1:
+		return fmt.Errorf("key of algorithm %d", alg)
+	}
 	if err != nil || len(raw) != 32 {
 		return fmt.Errorf("key of %d bytes", len(raw))
 	}
@@ -106,4 +112,22 @@ func rootOf(leaves [][]byte) []byte {
 		level = up
 	}
 	return level[0]
+}
+
+// checkModulus judges an RSA key by §2.
+func checkModulus(raw []byte) error {
+	n := new(big.Int).SetBytes(raw)
+	if bits := n.BitLen(); bits != 8*len(raw) || bits != 2048 && bits != 3072 && bits != 4096 {
+		return fmt.Errorf("modulus of %d bits in %d bytes", bits, len(raw))
+	}
+	product := big.NewInt(1)
+	for p := int64(2); p < 752; p++ {
+		if big.NewInt(p).ProbablyPrime(0) { // exact below 2^64
+			product.Mul(product, big.NewInt(p))
+		}
+	}
+	if common := new(big.Int).GCD(nil, nil, n, product); common.Cmp(big.NewInt(1)) != 0 {
+		return fmt.Errorf("modulus with the factor %s", common)
+	}
+	return nil
 }

@@ -2,11 +2,15 @@ package ledger_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"os"
 	"reflect"
 	"testing"
@@ -17,24 +21,24 @@ type second struct {
 	t       *testing.T
 	tables  tables
 	network []byte
-	keys    map[string]ed25519.PublicKey // by key id
+	keys    map[string]crypto.PublicKey // by key id
 }
 
 type object = map[string]any
 
-func newSecond(t *testing.T) (*second, object) {
+func newSecond(t *testing.T) (*second, object) { return newSecondOf(t, "vectors.json") }
+
+// newSecondOf is the second reader at the vectors of a file.
+func newSecondOf(t *testing.T, file string) (*second, object) {
 	t.Helper()
-	s := &second{t: t, tables: readTables(t), keys: map[string]ed25519.PublicKey{}}
-	v := readJSON(t, "testdata/vectors.json").(object)
+	s := &second{t: t, tables: readTables(t), keys: map[string]crypto.PublicKey{}}
+	v := readJSON(t, "testdata/"+file).(object)
 	for _, k := range v["keys"].([]any) {
 		k := k.(object)
-		seed, public := s.bytes(k["seed"]), s.bytes(k["public"])
-		if !bytes.Equal(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey), public) {
-			t.Errorf("key %s: the public key is not that of the seed", k["name"])
-		}
-		id := sha256.Sum256(append([]byte{1}, public...))
+		public := s.bytes(k["public"])
+		id := sha256.Sum256(append([]byte{byte(k["alg"].(int64))}, public...))
 		s.equal(k["key_id"], hex.EncodeToString(id[:16]), "key %s: id", k["name"])
-		s.keys[k["key_id"].(string)] = public
+		s.keys[k["key_id"].(string)] = s.publicKey(k)
 	}
 	g := v["genesis"].(object)
 	raw := s.bytes(g["raw"])
@@ -43,6 +47,28 @@ func newSecond(t *testing.T) (*second, object) {
 	s.network = id[:]
 	s.equal(g["network"], hex.EncodeToString(s.network), "network id")
 	return s, v
+}
+
+// publicKey is the key of a vector as the standard library has it, compared with
+// the private half.
+func (s *second) publicKey(k object) crypto.PublicKey {
+	s.t.Helper()
+	public := s.bytes(k["public"])
+	if k["alg"] == int64(1) {
+		if !bytes.Equal(ed25519.NewKeyFromSeed(s.bytes(k["seed"])).Public().(ed25519.PublicKey), public) {
+			s.t.Errorf("key %s: the public key is not that of the seed", k["name"])
+		}
+		return ed25519.PublicKey(public)
+	}
+	private, err := x509.ParsePKCS8PrivateKey(s.bytes(k["pkcs8"]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	key := &rsa.PublicKey{N: new(big.Int).SetBytes(public), E: 65537}
+	if !key.Equal(private.(*rsa.PrivateKey).Public()) || len(public) != key.Size() {
+		s.t.Errorf("key %s: the public key is not that of the private one", k["name"])
+	}
+	return key
 }
 
 func readJSON(t *testing.T, path string) any {
@@ -148,12 +174,35 @@ func (s *second) signed(label string, raw []byte, sigKey int64) []byte {
 
 func (s *second) verify(key any, digest []byte, sig any) bool {
 	s.t.Helper()
-	public, ok := s.keys[key.(string)]
-	return ok && ed25519.Verify(public, digest, s.bytes(sig))
+	switch public := s.keys[key.(string)].(type) {
+	case ed25519.PublicKey:
+		return ed25519.Verify(public, digest, s.bytes(sig))
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(public, crypto.SHA256, digest, s.bytes(sig)) == nil
+	}
+	return false
 }
 
 func TestSecondReaderStatements(t *testing.T) {
 	s, v := newSecond(t)
+	s.equal(len(s.statements(v)), 7, "kinds of change")
+}
+
+// TestSecondReaderRSA reads the objects of a network in which RSA signs, too.
+func TestSecondReaderRSA(t *testing.T) {
+	s, v := newSecondOf(t, "vectors-rsa.json")
+	s.equal(len(s.statements(v)), 5, "kinds of change")
+	for _, x := range v["transactions"].([]any) {
+		s.transaction(x.(object))
+	}
+	for _, x := range v["blocks"].([]any) {
+		s.block(x.(object))
+	}
+	s.frontiersAndEvidence(v)
+}
+
+// statements reads all statements and returns the kinds of change in them.
+func (s *second) statements(v object) map[int64]bool {
 	kinds := map[int64]bool{}
 	var before string
 	for _, x := range v["statements"].([]any) {
@@ -165,7 +214,7 @@ func TestSecondReaderStatements(t *testing.T) {
 		s.equal(x["hash"], hex.EncodeToString(hashOf("traveler/1/roster", s.network, raw)), "%s: hash", x["name"])
 		for _, g := range f["sigs"].([]any) {
 			if !s.verify(g.(object)["key"], d, g.(object)["sig"]) {
-				t.Errorf("%s: signature of %s", x["name"], g.(object)["key"])
+				s.t.Errorf("%s: signature of %s", x["name"], g.(object)["key"])
 			}
 		}
 		for _, c := range f["changes"].([]any) {
@@ -176,29 +225,17 @@ func TestSecondReaderStatements(t *testing.T) {
 		}
 		before = x["hash"].(string)
 	}
-	s.equal(len(kinds), 7, "kinds of change")
+	return kinds
 }
 
 func TestSecondReaderTransactions(t *testing.T) {
 	s, v := newSecond(t)
 	seen := map[any]int{}
 	for _, x := range v["transactions"].([]any) {
-		x := x.(object)
-		raw := s.bytes(x["raw"])
-		f := s.fields("transaction", raw, x["fields"])
-		s.equal(x["id"], hex.EncodeToString(hashOf("traveler/1/tx", s.network, raw)), "%s: id", x["name"])
-		if name, known := kinds[f["kind"].(int64)]; known {
-			s.equal(x["kind"], name, "%s: kind", x["name"])
-		}
-		if sig, ok := f["sig"]; ok {
+		if s.transaction(x.(object)) {
 			seen["signed"]++
-			d := s.signed("traveler/1/tx/sig", raw, 11)
-			s.equal(x["signed"], hex.EncodeToString(d), "%s: digest", x["name"])
-			if !s.verify(f["sender"], d, sig) {
-				t.Errorf("%s: the sender's signature", x["name"])
-			}
 		}
-		seen[x["kind"]]++
+		seen[x.(object)["kind"]]++
 	}
 	for _, k := range kinds {
 		if seen[k] == 0 {
@@ -208,6 +245,48 @@ func TestSecondReaderTransactions(t *testing.T) {
 	if seen["kind-42"] == 0 || seen["signed"] == 0 {
 		t.Error("no vector of an unknown kind or a signed one")
 	}
+}
+
+// transaction reads a transaction and reports whether it has a signature.
+func (s *second) transaction(x object) bool {
+	raw := s.bytes(x["raw"])
+	f := s.fields("transaction", raw, x["fields"])
+	s.equal(x["id"], hex.EncodeToString(hashOf("traveler/1/tx", s.network, raw)), "%s: id", x["name"])
+	if name, known := kinds[f["kind"].(int64)]; known {
+		s.equal(x["kind"], name, "%s: kind", x["name"])
+	}
+	sig, ok := f["sig"]
+	if ok {
+		d := s.signed("traveler/1/tx/sig", raw, 11)
+		s.equal(x["signed"], hex.EncodeToString(d), "%s: digest", x["name"])
+		if !s.verify(f["sender"], d, sig) {
+			s.t.Errorf("%s: the sender's signature", x["name"])
+		}
+	}
+	return ok
+}
+
+// block reads a block and returns its header and hash.
+func (s *second) block(x object) (header object, hash string) {
+	raw := s.bytes(x["raw"])
+	f := s.fields("block", raw, x["fields"])
+	h := f["header"].(object)
+	v, _ := readCBOR(raw)
+	parts := v.([]any)
+	hash = hex.EncodeToString(hashOf("traveler/1/block", s.network, writeCBOR(parts[:2])))
+	s.equal(x["hash"], hash, "hash of block %d", h["height"])
+	d := hashOf("traveler/1/block/sig", s.network, parts[0].([]byte))
+	s.equal(x["signed"], hex.EncodeToString(d), "digest of block %d", h["height"])
+	if !s.verify(h["author"], d, f["sig"]) {
+		s.t.Errorf("block %d: signature", h["height"])
+	}
+	var ids [][]byte
+	for i, tx := range parts[2].([]any) {
+		ids = append(ids, hashOf("traveler/1/tx", s.network, tx.([]byte)))
+		s.equal(x["ids"].([]any)[i], hex.EncodeToString(ids[i]), "id %d", i)
+	}
+	s.equal(h["root"], hex.EncodeToString(rootOf(ids)), "root of block %d", h["height"])
+	return h, hash
 }
 
 func TestSecondReaderBlocks(t *testing.T) {
@@ -220,26 +299,7 @@ func TestSecondReaderBlocks(t *testing.T) {
 	// The branch first, so that its join finds it.
 	blocks = append(blocks[:20:20], append(append([]any(nil), blocks[24:]...), blocks[20:24]...)...)
 	for _, x := range blocks {
-		x := x.(object)
-		raw := s.bytes(x["raw"])
-		f := s.fields("block", raw, x["fields"])
-		h := f["header"].(object)
-		v, _ := readCBOR(raw)
-		parts := v.([]any)
-		hash := hex.EncodeToString(hashOf("traveler/1/block", s.network, writeCBOR(parts[:2])))
-		s.equal(x["hash"], hash, "hash of block %d", h["height"])
-		d := hashOf("traveler/1/block/sig", s.network, parts[0].([]byte))
-		s.equal(x["signed"], hex.EncodeToString(d), "digest of block %d", h["height"])
-		if !s.verify(h["author"], d, f["sig"]) {
-			t.Errorf("block %d: signature", h["height"])
-		}
-		var ids [][]byte
-		for i, tx := range parts[2].([]any) {
-			ids = append(ids, hashOf("traveler/1/tx", s.network, tx.([]byte)))
-			s.equal(x["ids"].([]any)[i], hex.EncodeToString(ids[i]), "id %d", i)
-		}
-		s.equal(h["root"], hex.EncodeToString(rootOf(ids)), "root of block %d", h["height"])
-
+		h, hash := s.block(x.(object))
 		p := h["prev"].(string)
 		at, ok := height[p]
 		if !ok {
@@ -272,6 +332,10 @@ func TestSecondReaderBlocks(t *testing.T) {
 
 func TestSecondReaderFrontiersAndEvidence(t *testing.T) {
 	s, v := newSecond(t)
+	s.frontiersAndEvidence(v)
+}
+
+func (s *second) frontiersAndEvidence(v object) {
 	for _, x := range v["frontiers"].([]any) {
 		x := x.(object)
 		raw := s.bytes(x["raw"])
@@ -279,7 +343,7 @@ func TestSecondReaderFrontiersAndEvidence(t *testing.T) {
 		d := s.signed("traveler/1/frontier/sig", raw, 5)
 		s.equal(x["signed"], hex.EncodeToString(d), "frontier: digest")
 		if !s.verify(f["witness"], d, f["sig"]) {
-			t.Error("frontier: signature")
+			s.t.Error("frontier: signature")
 		}
 	}
 	for _, x := range v["evidence"].([]any) {
@@ -288,7 +352,7 @@ func TestSecondReaderFrontiersAndEvidence(t *testing.T) {
 		s.fields("evidence", raw, x["fields"])
 		author, height, a, b, err := s.evidence(raw)
 		if err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		s.equal(x["author"], author, "author of the evidence")
 		s.equal(x["height"], height, "height of the evidence")
@@ -346,8 +410,15 @@ func (s *second) side(side []any) (first object, hash string, err error) {
 
 // TestSecondReaderRefuses holds the second reader to the negative vectors.
 func TestSecondReaderRefuses(t *testing.T) {
-	s, _ := newSecond(t)
-	for _, x := range readJSON(t, "testdata/vectors-refused.json").([]any) {
+	for good, bad := range map[string]string{"vectors.json": "vectors-refused.json", "vectors-rsa.json": "vectors-rsa-refused.json"} {
+		s, _ := newSecondOf(t, good)
+		s.refuses(readJSON(t, "testdata/"+bad).([]any))
+	}
+}
+
+func (s *second) refuses(vectors []any) {
+	t := s.t
+	for _, x := range vectors {
 		x := x.(object)
 		kind, why, raw := x["object"].(string), x["why"], s.bytes(x["raw"])
 		f, err := s.tables.read(kind, raw)

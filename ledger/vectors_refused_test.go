@@ -118,8 +118,8 @@ func (w *vectorWorld) refusedForms(t testing.TB, add func(object, why, at string
 		add("statement", k.why, "form", encode(s))
 	}
 	s := w.statements[0]
-	s.Changes = []Change{{Kind: ChangeEnrol, Name: "mallory", Key: PublicKey{Alg: 2, Bytes: plantKey("ada").Bytes}, Roles: RoleGateway}}
-	add("statement", "a key of algorithm 2", "form", encode(s))
+	s.Changes = []Change{{Kind: ChangeEnrol, Name: "mallory", Key: PublicKey{Alg: 3, Bytes: plantKey("ada").Bytes}, Roles: RoleGateway}}
+	add("statement", "a key of algorithm 3", "form", encode(s))
 	tx := w.txs[2].wire()
 	tx.Body = append(bytes.Clone(tx.Body), 0)
 	add("transaction", "a byte after the end of the body", "form", encode(tx))

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -30,10 +31,11 @@ type vectors struct {
 
 type keyVector struct {
 	Name   string `json:"name"`
-	Seed   string `json:"seed"`
+	Seed   string `json:"seed,omitempty"`
 	Alg    int    `json:"alg"`
 	Public string `json:"public"`
 	KeyID  string `json:"key_id"`
+	PKCS8  string `json:"pkcs8,omitempty"` // an RSA key's private half
 }
 
 type genesisVector struct {
@@ -162,6 +164,7 @@ type vectorWorld struct {
 	main       *plantChain
 	other      *plantChain
 	joined     Block
+	fork       int // height at which other leaves main
 }
 
 func newVectorWorld(t testing.TB) *vectorWorld {
@@ -257,7 +260,8 @@ func (w *vectorWorld) sealAll(t testing.TB) {
 	for len(w.main.blocks) < 20 {
 		w.main.seal(t, nil)
 	}
-	w.other = w.main.branch(20)
+	w.fork = 20
+	w.other = w.main.branch(w.fork)
 	w.other.seal(t, nil, w.txs[6])
 	w.other.seal(t, nil)
 	w.main.seal(t, nil, w.txs[7])
@@ -268,7 +272,7 @@ func (w *vectorWorld) sealAll(t testing.TB) {
 }
 
 func (w *vectorWorld) blocks() []Block {
-	return append(append([]Block(nil), w.main.blocks...), w.other.blocks[20:]...)
+	return append(append([]Block(nil), w.main.blocks...), w.other.blocks[w.fork:]...)
 }
 
 func (w *vectorWorld) evidence(t testing.TB) map[string]Evidence {
@@ -304,14 +308,32 @@ func (w *vectorWorld) frontier(t testing.TB) Frontier {
 }
 
 func (w *vectorWorld) vectors(t testing.TB) vectors {
+	v := w.objects(t,
+		"ada", "ben", "cy", "recovery", "gate", "drill-a", "drill-b", "press", "spare", "office", "paula", "quinn", "olga", "wanda", "code", "saw")
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 13, 16, 17} {
+		r := rootVector{IDs: []string{}}
+		var ids []TxID
+		for i := range n {
+			ids = append(ids, plantHash(string(rune('a'+i))))
+			r.IDs = append(r.IDs, ids[i].String())
+		}
+		r.Root = MerkleRoot(ids).String()
+		v.Roots = append(v.Roots, r)
+	}
+	v.Frontiers = []frontierVector{w.frontierVector(w.frontier(t))}
+	e := w.evidence(t)
+	for _, name := range []string{"direct", "linked"} {
+		v.Evidence = append(v.Evidence, w.evidenceVector(t, name, e[name]))
+	}
+	return v
+}
+
+// objects are the vectors of the keys named, and of genesis, statements,
+// transactions and blocks.
+func (w *vectorWorld) objects(t testing.TB, keys ...string) vectors {
 	v := vectors{Protocol: Version}
-	for _, name := range []string{
-		"ada", "ben", "cy", "recovery", "gate", "drill-a", "drill-b", "press", "spare", "office", "paula", "quinn", "olga", "wanda", "code", "saw",
-	} {
-		s := plantSigner(name)
-		v.Keys = append(v.Keys, keyVector{
-			Name: name, Seed: hex.EncodeToString(s.Seed()), Alg: 1, Public: hex.EncodeToString(s.Public().(ed25519.PublicKey)), KeyID: plantID(name).String(),
-		})
+	for _, name := range keys {
+		v.Keys = append(v.Keys, keyVectorOf(t, name))
 	}
 	g := w.p.genesis
 	v.Genesis = genesisVector{Fields: treeOf(g), Raw: hex.EncodeToString(g.Raw()), Network: w.p.net.String()}
@@ -330,22 +352,24 @@ func (w *vectorWorld) vectors(t testing.TB) vectors {
 	for i, b := range w.blocks() {
 		v.Blocks = append(v.Blocks, w.blockVector(t, i, b))
 	}
-	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 13, 16, 17} {
-		r := rootVector{IDs: []string{}}
-		var ids []TxID
-		for i := range n {
-			ids = append(ids, plantHash(string(rune('a'+i))))
-			r.IDs = append(r.IDs, ids[i].String())
-		}
-		r.Root = MerkleRoot(ids).String()
-		v.Roots = append(v.Roots, r)
-	}
-	f := w.frontier(t)
-	v.Frontiers = []frontierVector{{Fields: treeOf(f), Raw: hex.EncodeToString(f.Raw()), Signed: f.sigDigest(w.p.net).String()}}
-	for _, name := range []string{"direct", "linked"} {
-		v.Evidence = append(v.Evidence, w.evidenceVector(t, name))
-	}
 	return v
+}
+
+func keyVectorOf(t testing.TB, name string) keyVector {
+	k := plantKey(name)
+	v := keyVector{Name: name, Alg: int(k.Alg), Public: hex.EncodeToString(k.Bytes), KeyID: k.ID().String()}
+	if s, ok := plantSigner(name).(ed25519.PrivateKey); ok {
+		v.Seed = hex.EncodeToString(s.Seed())
+		return v
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(plantSigner(name))
+	mustNot(t, err)
+	v.PKCS8 = hex.EncodeToString(der)
+	return v
+}
+
+func (w *vectorWorld) frontierVector(f Frontier) frontierVector {
+	return frontierVector{Fields: treeOf(f), Raw: hex.EncodeToString(f.Raw()), Signed: f.sigDigest(w.p.net).String()}
 }
 
 func (w *vectorWorld) blockVector(t testing.TB, i int, b Block) blockVector {
@@ -364,9 +388,9 @@ func (w *vectorWorld) blockVector(t testing.TB, i int, b Block) blockVector {
 	}
 }
 
-func (w *vectorWorld) evidenceVector(t testing.TB, name string) evidenceVector {
-	e := w.evidence(t)[name]
-	a, b, err := e.Verify(w.p.net, func(k KeyID) (PublicKey, bool) { return plantKey("drill-a"), k == plantID("drill-a") })
+func (w *vectorWorld) evidenceVector(t testing.TB, name string, e Evidence) evidenceVector {
+	author := w.main.author
+	a, b, err := e.Verify(w.p.net, func(k KeyID) (PublicKey, bool) { return plantKey(author), k == plantID(author) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,6 +413,9 @@ func TestVectors(t *testing.T) {
 	w := newVectorWorld(t)
 	compareVectors(t, "vectors.json", w.vectors(t))
 	compareVectors(t, "vectors-refused.json", w.refused(t))
+	r := newRSAWorld(t)
+	compareVectors(t, "vectors-rsa.json", r.rsaVectors(t))
+	compareVectors(t, "vectors-rsa-refused.json", r.rsaRefused(t))
 }
 
 func compareVectors(t *testing.T, name string, v any) {

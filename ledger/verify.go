@@ -49,13 +49,14 @@ type ChainReport struct {
 	Chains       int
 	Blocks       int // read and checked
 	Transactions int // in them
-	Signatures   int // of blocks, that hold
-	Vouched      int // blocks whose own signature fails and for which a later one vouches
+	Signatures   int // of blocks, that were checked and hold
+	Vouched      int // blocks for which a later one vouches
 	Faults       int
 }
 
 // Verify walks chains from genesis (the paper's valid_chain): form, links, skip
-// pointers, cited rosters, the author's role and every signature of every block.
+// pointers, cited rosters, the author's role, and that for every block a signature
+// vouches: its own or that of a block after it, whose hash links cover it.
 // Blocks come by author, then height; fault is called for everything found
 // wrong, and the walk goes on behind it as far as it can. Rosters are read from
 // register, which has judged the statements itself. What transactions do is not
@@ -79,7 +80,8 @@ type verifier struct {
 	author    KeyID
 	last      uint64 // greatest height seen in this chain
 	links     map[Hash]link
-	unvouched map[Hash]Ref // blocks for which nothing vouches yet
+	unvouched map[Hash]Ref      // blocks for which nothing vouches yet
+	window    []UnverifiedBlock // the last few, whose signatures were not looked at yet
 }
 
 // link is what later blocks need to know of one.
@@ -143,6 +145,7 @@ func (v *verifier) begin(r Ref) {
 
 // end reports the blocks of a chain for which nothing vouches.
 func (v *verifier) end() {
+	v.settle()
 	left := make([]Ref, 0, len(v.unvouched))
 	for _, r := range v.unvouched {
 		left = append(left, r)
@@ -218,19 +221,51 @@ func (v *verifier) ancestor(old, young Ref) bool {
 	return false
 }
 
-// signed checks the block's signature. One that holds vouches for all blocks
-// before it.
+// windowSize is how many blocks are held back until signatures are checked: the
+// youngest vouches for all that it builds on, so one in so many is checked.
+const windowSize = 64
+
+// signed puts the block where a later one may vouch for it.
 func (v *verifier) signed(u UnverifiedBlock) {
+	if v.window = append(v.window, u); len(v.window) == windowSize {
+		v.settle()
+	}
+}
+
+// settle finds a signature for every block held back, from the youngest down.
+func (v *verifier) settle() {
+	vouched := make(map[Hash]bool, len(v.window))
+	for _, u := range slices.Backward(v.window) {
+		if vouched[u.hash] {
+			v.report.Vouched++
+		} else if !v.holds(u) {
+			continue
+		}
+		for _, before := range []Hash{u.header.Prev, u.header.Also} {
+			vouched[before] = true
+			v.vouch(before)
+		}
+	}
+	v.window = v.window[:0]
+}
+
+// holds checks a block's own signature.
+func (v *verifier) holds(u UnverifiedBlock) bool {
 	roster, err := v.register.At(u.header.Roster)
 	if err != nil {
-		return // reported
+		return false // reported
 	}
 	if _, err := u.Verify(roster); err != nil {
 		v.unvouched[u.hash] = u.Ref()
-		return
+		return false
 	}
 	v.report.Signatures++
-	pending := []Hash{u.header.Prev, u.header.Also}
+	return true
+}
+
+// vouch clears a block that was left without a signature, and all before it.
+func (v *verifier) vouch(block Hash) {
+	pending := []Hash{block}
 	for len(pending) > 0 {
 		at := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
