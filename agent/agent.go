@@ -74,14 +74,21 @@ type Parts struct {
 	Bus Bus
 	// BusStates tells each change of the connection.
 	BusStates <-chan mqtt.State
-	Readers   []drivers.Reader
-	Scale     ScaleDevice // nil: none
-	Lights    []NamedLight
-	Journal   *journal.Journal
-	Now       func() time.Time // with the monotonic clock
-	Clock     func() ledger.Clock
+	// Certificates are those that TLS to brokers rests on; nil: none. Judge is the
+	// time at which they are judged.
+	Certificates *Certificates
+	Judge        func() time.Time
+	Readers      []drivers.Reader
+	Scale        ScaleDevice // nil: none
+	Lights       []NamedLight
+	Journal      *journal.Journal
+	Now          func() time.Time // with the monotonic clock
+	Clock        func() ledger.Clock
 	// Services run beside the loops until the gateway ends: an embedded broker.
 	Services []func(context.Context) error
+	// Events come from readers and scale that somebody else runs, and outlive a
+	// Run; nil: the agent runs them itself.
+	Events chan drivers.Event
 }
 
 // Agent is one gateway.
@@ -150,7 +157,8 @@ func stateOf(i drivers.Info) DeviceState {
 }
 
 // Run runs the gateway until ctx ends, and returns when all of it has ended: nil
-// after an orderly stop, else what it could not go on without. It is called once.
+// after an orderly stop, else what it could not go on without. It is called once,
+// and again only after reconfigure.
 func (a *Agent) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -167,12 +175,15 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		})
 	}
-	devices := make(chan drivers.Event, 64)
-	for _, r := range a.parts.Readers {
-		run("reader "+r.Info().Name, func(ctx context.Context) error { return r.Run(ctx, devices) })
-	}
-	if a.parts.Scale != nil {
-		run("scale", func(ctx context.Context) error { return a.parts.Scale.Run(ctx, devices) })
+	devices := a.parts.Events
+	if devices == nil {
+		devices = make(chan drivers.Event, maxDeviceEvents)
+		for _, r := range a.parts.Readers {
+			run("reader "+r.Info().Name, func(ctx context.Context) error { return r.Run(ctx, devices) })
+		}
+		if a.parts.Scale != nil {
+			run("scale", func(ctx context.Context) error { return a.parts.Scale.Run(ctx, devices) })
+		}
 	}
 	for _, service := range a.parts.Services {
 		run("service", service)
@@ -195,13 +206,22 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 }
 
-// watch looks after what no event tells: free space and the clock.
+// maxDeviceEvents wait for the station before a device has to.
+const maxDeviceEvents = 64
+
+// watch looks after what no event tells: free space, the clock and certificates.
 func (a *Agent) watch(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var expiry expiryWatch
+	var damage damageWatch
 	for wall, seconds := (clockWatch{}), 0; ; seconds++ {
 		a.checkStorage(ctx)
+		a.checkDamage(ctx, &damage)
 		a.checkClock(ctx, &wall)
+		if seconds%60 == 0 {
+			a.checkCertificates(ctx, &expiry)
+		}
 		if seconds%60 == 0 {
 			a.limiter.Settle(ctx)
 		}

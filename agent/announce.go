@@ -49,13 +49,35 @@ func (l *syncLoop) orders(ctx context.Context, blocks []ledger.Ref) {
 				return err
 			}
 			for _, t := range b.Txs() {
-				if o, is := t.Body.(ledger.Order); is {
+				o, is := t.Body.(ledger.Order)
+				if !is {
+					continue
+				}
+				sealed, _, err := v.Tx(t.ID())
+				if err != nil {
+					return err
+				}
+				if firstAmong(blocks, sealed.Placed) == b.Hash() { // else it has been told of, or will be
 					l.ordered(ctx, o)
 				}
 			}
 		}
 		return nil
 	})
+}
+
+// firstAmong is the first of some new blocks that seals a transaction; zero where
+// a block that was here before them has sealed it.
+func firstAmong(blocks []ledger.Ref, placed []replica.Placed) (first ledger.Hash) {
+	for i, p := range placed {
+		if !slices.ContainsFunc(blocks, func(b ledger.Ref) bool { return b.Hash == p.Block }) {
+			return ledger.Hash{}
+		}
+		if i == 0 {
+			first = p.Block
+		}
+	}
+	return first
 }
 
 func (a *Agent) ordered(ctx context.Context, o ledger.Order) {
@@ -112,6 +134,7 @@ func (l *syncLoop) newcomers(ctx context.Context, roster *ledger.Roster) {
 			l.limiter.Event(ctx, journal.IdentityDoubled, d.Name, "two keys are enrolled as "+d.Name, slog.String(journal.KeyOperator, d.Name))
 		}
 	}
+	l.tickets(ctx, roster)
 }
 
 // checkRoster tells who came and whether this gateway may work at its station.
@@ -125,7 +148,7 @@ func (l *syncLoop) checkRoster(ctx context.Context, roster *ledger.Roster) {
 		l.outages.Down(ctx, journal.StationUnassigned, "", "the roster does not assign station "+id+" to this gateway", where)
 	}
 	if _, revoked := roster.Revoked(l.key); revoked {
-		l.limiter.Event(ctx, journal.GatewayRevoked, l.key.String(), "this gateway is revoked: what it seals does not count", slog.String(journal.KeyPeer, l.cfg.Name))
+		l.limiter.Event(ctx, journal.GatewayRevoked, l.cfg.Name, "this gateway is revoked: what it seals does not count", slog.String(journal.KeyPeer, l.cfg.Name))
 	}
 	var others []string
 	for _, as := range roster.Station(id) {

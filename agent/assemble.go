@@ -4,51 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"traveler.example/agent/journal"
-	"traveler.example/agent/mqtt"
 	"traveler.example/agent/peer"
 	"traveler.example/agent/station"
-	"traveler.example/drivers"
-	"traveler.example/drivers/pn532"
-	"traveler.example/drivers/scale"
-	"traveler.example/drivers/stacklight"
 	profiles "traveler.example/firmware-profiles"
 	"traveler.example/ledger"
 	"traveler.example/ledger/replica"
 )
 
-// Gateway is an agent with all that a profile gives it, and what has to be
-// closed when it has ended.
-type Gateway struct {
-	*Agent
-	closers []io.Closer
-}
-
-// Close closes the replica, the control socket and the lights. Call it after Run
-// has returned.
-func (g *Gateway) Close() error {
-	var err error
-	for i := len(g.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, g.closers[i].Close())
-	}
-	return err
-}
-
 // Assemble builds a gateway on real parts from its profile. What is not there at
 // the moment (a reader, a broker, the network) is no error: it is waited for.
 // What cannot be worked without (key, genesis, replica) is.
-func Assemble(ctx context.Context, p profiles.Profile, version string, j *journal.Journal) (*Gateway, error) {
-	b := &builder{p: p, j: j, g: &Gateway{}}
-	err := b.build(ctx, version)
+func Assemble(ctx context.Context, p profiles.Profile, keys KeySource, version string, j *journal.Journal) (*Gateway, error) {
+	b := &builder{p: p, keys: keys, j: j, version: version, g: newGateway()}
+	err := b.build(ctx)
 	if err != nil {
 		return nil, errors.Join(err, b.g.Close())
 	}
@@ -59,16 +35,20 @@ func Assemble(ctx context.Context, p profiles.Profile, version string, j *journa
 // another start makes sense.
 var ErrSetUp = errors.New("the gateway's files must be mended")
 
+// builder puts a gateway together, or the parts of one that a reload changes.
 type builder struct {
-	p     profiles.Profile
-	j     *journal.Journal
-	g     *Gateway
-	cfg   Config
-	parts Parts
-	key   ledger.KeyID
+	p       profiles.Profile
+	keys    KeySource
+	j       *journal.Journal
+	version string
+	g       *Gateway
+	cfg     Config
+	parts   Parts
+	key     ledger.KeyID
+	made    fittings // for the profile: those of the gateway that stay, and new ones
 }
 
-func (b *builder) build(ctx context.Context, version string) error {
+func (b *builder) build(ctx context.Context) error {
 	b.parts.Journal, b.parts.Now, b.parts.Clock = b.j, time.Now, SystemClock
 	if err := b.identity(ctx); err != nil {
 		return err
@@ -76,19 +56,30 @@ func (b *builder) build(ctx context.Context, version string) error {
 	if err := b.replica(ctx); err != nil {
 		return err
 	}
-	b.configure(version)
-	if err := b.devices(); err != nil {
-		return err
-	}
-	if err := b.bus(ctx); err != nil {
+	if err := b.fit(ctx); err != nil {
 		return err
 	}
 	a, err := New(b.cfg, b.parts)
 	if err != nil {
 		return err
 	}
-	b.g.Agent = a
-	return b.control(ctx)
+	b.g.Agent, b.g.profile, b.g.version, b.g.fittings = a, b.p, b.version, b.made
+	return b.control()
+}
+
+// fit makes what a reload may change, and nothing that is in the way of what runs
+// already.
+func (b *builder) fit(ctx context.Context) error {
+	b.configure()
+	b.parts.Events = b.g.events
+	err := b.devices()
+	if err == nil {
+		err = b.bus(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, b.made.without(b.g.fittings).close())
+	}
+	return nil
 }
 
 // identity reads genesis and key.
@@ -99,17 +90,21 @@ func (b *builder) identity(ctx context.Context) error {
 			slog.String(journal.KeyPath, b.p.GenesisFile), slog.Any(journal.KeyError, err))
 		return fmt.Errorf("%w: %w", ErrSetUp, err)
 	}
-	key, err := LoadKey(b.p.KeyFile)
+	b.parts.Genesis = g
+	if err := b.ownKey(ctx); err != nil {
+		return err
+	}
+	file, key, err := b.keys.load(b.p.KeyFile)
 	if err != nil {
 		b.j.Event(ctx, journal.KeyRefused, "the key file cannot be used: "+err.Error(),
-			slog.String(journal.KeyPath, b.p.KeyFile), slog.Any(journal.KeyError, err))
+			slog.String(journal.KeyPath, file), slog.Any(journal.KeyError, err))
 		return fmt.Errorf("%w: %w", ErrSetUp, err)
 	}
 	pub, err := ledger.PublicKeyOf(key)
 	if err != nil {
 		return err
 	}
-	b.parts.Genesis, b.parts.Signer, b.key = g, key, pub.ID()
+	b.parts.Signer, b.key = key, pub.ID()
 	return nil
 }
 
@@ -123,11 +118,7 @@ func (b *builder) replica(ctx context.Context) error {
 	if err := os.MkdirAll(b.p.DataDir, 0o700); err != nil {
 		return fmt.Errorf("making the replica's directory: %w", err)
 	}
-	r, err := replica.Open(b.p.DataDir, replica.Options{
-		Genesis: b.parts.Genesis, Signer: b.parts.Signer, Log: b.j.Logger(),
-		UnsafeNoSync: b.p.Ledger.UnsafeNoSync, Reserve: int64(b.p.Ledger.FreeSpaceReserve),
-		Now: func() (int64, ledger.Clock) { return time.Now().UnixMilli(), SystemClock() },
-	})
+	r, err := b.openReplica(ctx)
 	if err != nil {
 		id := journal.ReplicaDamaged
 		switch {
@@ -141,7 +132,44 @@ func (b *builder) replica(ctx context.Context) error {
 	}
 	b.parts.Replica = r
 	b.g.closers = append(b.g.closers, r)
-	return b.roster(ctx)
+	if err := b.roster(ctx); err != nil {
+		return err
+	}
+	return b.redeem(ctx)
+}
+
+// How long a start waits for space on a full disk, and how often it looks. A
+// start that takes longer than the unit allows is begun again.
+const (
+	spaceLook = time.Second
+	spaceWait = 4 * time.Minute
+)
+
+// openReplica opens the replica. On a full disk it waits: to end and be started
+// again would change nothing, and the store must not be opened there.
+func (b *builder) openReplica(ctx context.Context) (*replica.Replica, error) {
+	outages := b.j.Outages()
+	where := slog.String(journal.KeyPath, b.p.DataDir)
+	for begun := time.Now(); ; {
+		r, err := replica.Open(b.p.DataDir, replica.Options{
+			Genesis: b.parts.Genesis, Signer: b.parts.Signer, Log: b.j.Logger(),
+			UnsafeNoSync: b.p.Ledger.UnsafeNoSync, Reserve: int64(b.p.Ledger.FreeSpaceReserve),
+			Now: func() (int64, ledger.Clock) { return time.Now().UnixMilli(), SystemClock() },
+		})
+		if !errors.Is(err, replica.ErrFull) || time.Since(begun) > spaceWait {
+			if err == nil {
+				outages.Up(ctx, journal.ReplicaFull, "", "there is space again: the replica is open", where)
+			}
+			return r, err
+		}
+		outages.Down(ctx, journal.ReplicaFull, "", "the replica cannot be opened: "+err.Error()+"; waiting for it", where,
+			slog.String(journal.KeyExpected, err.Error()))
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(err, ctx.Err())
+		case <-time.After(spaceLook):
+		}
+	}
 }
 
 func (b *builder) roster(ctx context.Context) error {
@@ -178,10 +206,10 @@ var (
 )
 
 // configure turns the profile into what the machines need.
-func (b *builder) configure(version string) {
+func (b *builder) configure() {
 	p := b.p
 	b.cfg = Config{
-		Name: p.Gateway, Version: version, Dir: p.DataDir,
+		Name: p.Gateway, Version: b.version, Dir: p.DataDir,
 		Station: Station{ID: p.Work.Station, Mode: stationModes[p.Work.Mode], MinDwell: p.Work.MinimumDwell},
 		Machine: station.Config{
 			Gates: map[string]ledger.Gate{}, Badges: map[string]station.Badge{}, TaskText: map[string]string{}, Scale: p.Scale != nil,
@@ -213,132 +241,6 @@ func orElse(s, otherwise string) string {
 		return otherwise
 	}
 	return s
-}
-
-func (b *builder) devices() error {
-	for _, r := range b.p.Readers {
-		reader, err := pn532.New(pn532.Config{
-			Name: r.Name, Port: r.Port, Open: drivers.Serial{Path: r.Port, Baud: r.Baud}.Open,
-			Presence: drivers.PresenceConfig{Misses: r.Misses, Absence: r.Hold},
-		})
-		if err != nil {
-			return err
-		}
-		b.parts.Readers = append(b.parts.Readers, reader)
-	}
-	if s := b.p.Scale; s != nil {
-		b.cfg.Weighs = Weighing{Name: "scale", Deadline: s.Deadline, EmptyBelow: int64(s.EmptyBelow), Capacity: int64(s.Capacity)}
-		device, err := scale.New(scale.Config{
-			Name: b.cfg.Weighs.Name, Port: s.Port, Open: drivers.Serial{Path: s.Port, Baud: s.Baud}.Open, Patience: s.Deadline,
-		})
-		if err != nil {
-			return err
-		}
-		b.parts.Scale = device
-	}
-	for _, l := range b.p.Lights {
-		light, err := b.light(l)
-		if err != nil {
-			return fmt.Errorf("light %s: %w", l.Name, err)
-		}
-		b.parts.Lights = append(b.parts.Lights, NamedLight{Name: l.Name, Light: light})
-	}
-	return nil
-}
-
-func (b *builder) light(l profiles.Light) (drivers.Light, error) {
-	switch {
-	case l.Kind == profiles.LightGPIO:
-		g, err := stacklight.OpenGPIO(stacklight.PinNames{Red: l.Red, Amber: l.Amber, Green: l.Green, ActiveLow: l.ActiveLow})
-		if err != nil {
-			return nil, err
-		}
-		b.g.closers = append(b.g.closers, g)
-		return g, nil
-	case l.Path != "":
-		return stacklight.OpenLines(l.Path, time.Now)
-	default:
-		return stacklight.NewLines(os.NewFile(uintptr(l.Descriptor), l.Name), time.Now), nil
-	}
-}
-
-// bus connects to the brokers of the profile, and serves one if it says so.
-func (b *builder) bus(ctx context.Context) error {
-	if len(b.p.Broker.URLs) == 0 {
-		return nil
-	}
-	if b.p.Broker.Listen != "" {
-		b.parts.Services = append(b.parts.Services, b.serveBroker)
-	}
-	topics := peer.TopicsOf(b.parts.Genesis.Network())
-	states := make(chan mqtt.State, 64)
-	bus, err := mqtt.New(mqtt.Config{
-		Brokers: b.p.Broker.URLs, ClientID: b.p.Broker.ClientID, Filters: topics.Filters(b.key), Log: b.j.Logger(),
-		Will: &mqtt.Message{Topic: topics.Status(b.key), Payload: peer.Status{Offline: 1}.Encode(), Retained: true},
-		OnState: func(s mqtt.State) {
-			select {
-			case states <- s:
-			default: // 64 changes unread: the loop has ended
-			}
-		},
-	})
-	if err != nil {
-		return err
-	}
-	b.parts.Bus, b.parts.BusStates = bus, states
-	return nil
-}
-
-// serveBroker runs the embedded broker, and tries again while its port is taken.
-func (b *builder) serveBroker(ctx context.Context) error {
-	outages := b.j.Outages()
-	address := b.p.Broker.Listen
-	for ctx.Err() == nil {
-		l, err := mqtt.Listen(ctx, address)
-		if err == nil {
-			b.listening(ctx, outages, l)
-			err = mqtt.RunBroker(ctx, l, mqtt.BrokerConfig{Log: b.j.Logger()})
-		}
-		if err != nil && ctx.Err() == nil {
-			outages.Down(ctx, journal.BrokerFailed, "", "this gateway cannot serve the broker: "+err.Error(),
-				slog.String(journal.KeyBroker, address), slog.Any(journal.KeyError, err))
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-	return nil
-}
-
-func (b *builder) listening(ctx context.Context, outages *journal.Outages, l net.Listener) {
-	at := slog.String(journal.KeyBroker, l.Addr().String())
-	if !outages.Up(ctx, journal.BrokerFailed, "", "this gateway serves the broker on "+l.Addr().String(), at) {
-		b.j.Event(ctx, journal.BrokerListening, "this gateway serves the broker on "+l.Addr().String(), at)
-	}
-}
-
-func (b *builder) control(ctx context.Context) error {
-	if b.p.ControlSocket == "" {
-		return nil
-	}
-	l, err := ListenControl(b.p.ControlSocket)
-	if err != nil {
-		return err
-	}
-	b.g.closers = append(b.g.closers, closing{l})
-	b.g.parts.Services = append(b.g.parts.Services, func(ctx context.Context) error { return b.g.ServeControl(ctx, l) })
-	return nil
-}
-
-// closing is a listener that whoever served it may have closed already.
-type closing struct{ net.Listener }
-
-func (c closing) Close() error {
-	if err := c.Listener.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
 }
 
 // Words sums a gateway up in one line, for STATUS= and a terminal.

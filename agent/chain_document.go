@@ -205,30 +205,6 @@ func txDocument(v *replica.View, id ledger.TxID) (TxDocument, error) {
 	return doc, nil
 }
 
-func (d *desk) Roster(ctx context.Context) (RosterDocument, error) {
-	r := d.replica.Roster()
-	doc := RosterDocument{
-		Network: d.genesis.Name, NetworkID: d.genesis.Network().String(), Heads: r.Heads(),
-		Statements: len(d.replica.Register().Statements()),
-	}
-	admins, threshold := r.Admins()
-	doc.Threshold = int(threshold)
-	for _, a := range admins {
-		doc.Admins = append(doc.Admins, a.Name)
-	}
-	for _, i := range r.Identities() {
-		doc.Identities = append(doc.Identities, IdentityLine{Name: i.Name, Key: i.ID, Roles: i.Roles.String(), Revoked: i.Revoked})
-	}
-	n := names{r}
-	for _, as := range r.Assignments() {
-		doc.Stations = append(doc.Stations, StationLine{Station: as.Station, WorkCentre: as.WorkCentre, Gateway: n.of(as.Gateway), Intake: as.Intake})
-	}
-	for _, x := range r.Doubled() {
-		doc.Doubled = append(doc.Doubled, x.Station+x.Name) // one of the two is empty
-	}
-	return doc, nil
-}
-
 func (d *desk) Evidence(ctx context.Context) ([]EvidenceDocument, error) {
 	var out []EvidenceDocument
 	err := d.replica.Read(func(v *replica.View) error {

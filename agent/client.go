@@ -188,6 +188,18 @@ func (c *client) Roster(ctx context.Context) (RosterDocument, error) {
 	return get[RosterDocument](ctx, c, "/roster", nil)
 }
 
+func (c *client) Statements(ctx context.Context) ([]StatementDocument, error) {
+	return get[[]StatementDocument](ctx, c, "/statements", nil)
+}
+
+func (c *client) Chain(ctx context.Context, gateway string, keep []string) (ChainEnd, error) {
+	return get[ChainEnd](ctx, c, "/chain", url.Values{"id": {gateway}, "keep": keep})
+}
+
+func (c *client) Bindings(ctx context.Context, item string) (BindingsDocument, error) {
+	return get[BindingsDocument](ctx, c, "/bindings", byID(item))
+}
+
 func (c *client) Evidence(ctx context.Context) ([]EvidenceDocument, error) {
 	return get[[]EvidenceDocument](ctx, c, "/evidence", nil)
 }
@@ -209,6 +221,25 @@ func (c *client) Submit(ctx context.Context, raw []byte) (Receipt, error) {
 func (c *client) Withdraw(ctx context.Context, item, reason string) (Receipt, error) {
 	var out Receipt
 	err := c.ask(ctx, http.MethodPost, "/withdraw", url.Values{"id": {item}, "reason": {reason}}, nil, &out)
+	return out, err
+}
+
+func (c *client) Amend(ctx context.Context, item string, body ledger.Amend) (Receipt, error) {
+	return c.post(ctx, "/amend", item, body)
+}
+
+func (c *client) Bind(ctx context.Context, item string, q BindQuery) (Receipt, error) {
+	return c.post(ctx, "/bind", item, q)
+}
+
+// post asks for something to be sealed about an item.
+func (c *client) post(ctx context.Context, path, item string, what any) (Receipt, error) {
+	raw, err := json.Marshal(what)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var out Receipt
+	err = c.ask(ctx, http.MethodPost, path, byID(item), raw, &out)
 	return out, err
 }
 

@@ -161,6 +161,11 @@ var questions = map[string]question{
 		}
 		return d.Blocks(ctx, BlockQuery{Author: q.Get("author"), From: from, Limit: limit})
 	},
+	"GET /statements": func(ctx context.Context, d Desk, _ *http.Request) (any, error) { return d.Statements(ctx) },
+	"GET /bindings":   func(ctx context.Context, d Desk, r *http.Request) (any, error) { return d.Bindings(ctx, id(r)) },
+	"GET /chain": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
+		return d.Chain(ctx, id(r), r.URL.Query()["keep"])
+	},
 	"GET /item":        func(ctx context.Context, d Desk, r *http.Request) (any, error) { return d.Item(ctx, id(r)) },
 	"GET /heads":       func(ctx context.Context, d Desk, r *http.Request) (any, error) { return d.Rule(ctx, id(r)) },
 	"GET /order":       func(ctx context.Context, d Desk, r *http.Request) (any, error) { return d.Order(ctx, id(r)) },
@@ -176,14 +181,24 @@ var questions = map[string]question{
 	"POST /withdraw": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		return d.Withdraw(ctx, id(r), r.URL.Query().Get("reason"))
 	},
-	"POST /station": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
-		raw, err := body(r)
-		if err != nil {
+	"POST /amend": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
+		var body ledger.Amend
+		if err := document(r, &body); err != nil {
 			return nil, err
 		}
+		return d.Amend(ctx, id(r), body)
+	},
+	"POST /bind": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
+		var q BindQuery
+		if err := document(r, &q); err != nil {
+			return nil, err
+		}
+		return d.Bind(ctx, id(r), q)
+	},
+	"POST /station": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		var w OperatorWord
-		if err := json.Unmarshal(raw, &w); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		if err := document(r, &w); err != nil {
+			return nil, err
 		}
 		return struct{}{}, d.Operate(ctx, w)
 	},
@@ -221,6 +236,18 @@ func body(r *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the request has more than %d bytes", ErrRefused, controlBody)
 	}
 	return raw, nil
+}
+
+// document reads a request's JSON.
+func document(r *http.Request, into any) error {
+	raw, err := body(r)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return nil
 }
 
 func (a *Agent) controlHandler() http.Handler {

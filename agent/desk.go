@@ -53,11 +53,11 @@ func OpenDirectory(dir string) (Desk, error) {
 		name = filepath.Base(whole)
 	}
 	d := &desk{replica: r, genesis: g, name: name, done: r.Close}
-	if key, err := LoadKey(filepath.Join(dir, BoardKey)); err == nil {
+	if key, err := LoadKey(filepath.Join(dir, BoardKey), nil); err == nil {
 		if pub, err := ledger.PublicKeyOf(key); err == nil {
 			d.key = pub.ID()
 		}
-	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && !errors.Is(err, ErrKeyOpen) {
+	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && !errors.Is(err, ErrKeyOpen) && !errors.Is(err, ErrNeedPassphrase) {
 		return nil, errors.Join(err, r.Close())
 	}
 	return d, nil

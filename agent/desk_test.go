@@ -139,7 +139,22 @@ func calls(t testing.TB, p *plant, b *board) map[string][][]any {
 		"Order": ids("WO-1", "WO-", "WO-FORK", "WO-FORK-1"), "Block": ids("intake/1", "drill-2/1", "intake/18446744073709551616", "in/1"),
 		"Transaction": ids(hash(order.ID()), hash(item), hash(accepted.ID()), hash(reported.ID()), hash(amended.ID()), hash(misrouted.ID()),
 			hash(bound.ID()), hash(withdrawn.ID()), hash(ruled.ID()), hash(ruled.ID())[:9]),
-		"Submit": {{order.Raw()}, {ruled.Raw()}, {[]byte{}}, {[]byte("nonsense")}, {make([]byte, ledger.MaxTx+1)}, {reported.Raw()}, {unsigned.Raw()}},
+		"Submit":     {{order.Raw()}, {ruled.Raw()}, {[]byte{}}, {[]byte("nonsense")}, {make([]byte, ledger.MaxTx+1)}, {reported.Raw()}, {unsigned.Raw()}},
+		"Statements": {{}}, "Bindings": ids("L-1", "TWIN"),
+		"Chain": {
+			{"intake", []string(nil)},
+			{"drill-2", []string{}},
+			{"intake", []string{strings.Repeat("f", 64), strings.Repeat("0", 64)}},
+			{"intake", []string{"ffffffff"}},
+			{"nobody", []string(nil)},
+		},
+		"Amend": {
+			{"nothing", ledger.Amend{Note: "ä & b", Reason: "x"}}, {"TWIN", ledger.Amend{}}, {"P-1", ledger.Amend{Note: "x", Reason: "x"}},
+		},
+		"Bind": {
+			{"nothing", BindQuery{}}, {"TWIN", BindQuery{Tags: []string{"T"}}}, {"P-1", BindQuery{}}, {"P-1", BindQuery{Tags: []string{"<b>"}}},
+			{"P-1", BindQuery{Free: []string{"T9"}, Replace: true}},
+		},
 		"Withdraw": {
 			{"L-1", "ä & b"}, {"nothing", ""}, {"TWIN", ""}, {"P-1", strings.Repeat("x", 300)},
 		},
@@ -184,6 +199,10 @@ func TestTheSocketSaysTheSame(t *testing.T) {
 			for _, args := range table[m.Name] {
 				near, nearErr := call(b.Desk(), m.Name, args)
 				far, farErr := call(remote, m.Name, args)
+				if (nearErr == nil) != (farErr == nil) {
+					t.Errorf("%s(%.80q): %v\nover the socket: %v", m.Name, args, nearErr, farErr)
+					continue
+				}
 				if kindOf(nearErr) != kindOf(farErr) && nearErr.Error() != farErr.Error() || fmt.Sprint(nearErr) != fmt.Sprint(farErr) {
 					t.Errorf("%s(%.80q): %v\nover the socket: %v", m.Name, args, nearErr, farErr)
 				}
@@ -284,7 +303,7 @@ func directory(t *testing.T, p *plant) (dir string, status Status) {
 	dir = filepath.Join(t.TempDir(), "gateway-7")
 	must(t, os.Mkdir(dir, 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, GenesisName), p.genesis.Raw(), 0o644))
-	must(t, SaveKey(filepath.Join(dir, BoardKey), privateKey("intake")))
+	must(t, SaveKey(filepath.Join(dir, BoardKey), privateKey("intake"), Protection{}))
 	r, err := replica.Open(filepath.Join(dir, DataName), replica.Options{
 		Genesis: p.genesis, Signer: privateKey("intake"), UnsafeNoSync: true,
 		Now: func() (int64, ledger.Clock) { return time.Now().UnixMilli(), ledger.ClockSynchronised },
@@ -371,7 +390,7 @@ func TestDirectoriesOfAllConditions(t *testing.T) {
 		t.Errorf("without a key: %+v, %v", s, err)
 	}
 	must(t, d.Close())
-	must(t, SaveKey(BoardKey, privateKey("intake")))
+	must(t, SaveKey(BoardKey, privateKey("intake"), Protection{}))
 	must(t, os.Chmod(BoardKey, 0o644))
 	if d, err = OpenDirectory(dir); err != nil {
 		t.Errorf("a key that others can read keeps nobody from reading: %v", err)

@@ -25,11 +25,25 @@ type Desk interface {
 	Block(ctx context.Context, id string) (BlockDocument, error)
 	Transaction(ctx context.Context, id string) (TxDocument, error)
 	Roster(ctx context.Context) (RosterDocument, error)
+	// Statements returns the roster statements held, each after those it builds on.
+	Statements(ctx context.Context) ([]StatementDocument, error)
+	// Chain tells what of a gateway's chain is held, and what would count if the
+	// gateway were revoked with these heads: hashes or beginnings of such; none:
+	// all that is held.
+	Chain(ctx context.Context, gateway string, keep []string) (ChainEnd, error)
 	Evidence(ctx context.Context) ([]EvidenceDocument, error)
 	Stats(ctx context.Context) (StatsDocument, error)
 	// Submit has the daemon seal a transaction that its sender has signed. It
 	// returns once that is durable.
 	Submit(ctx context.Context, raw []byte) (Receipt, error)
+	// Amend has the gateway put new values to its own last report or verdict on an
+	// item: what the body names.
+	Amend(ctx context.Context, item string, body ledger.Amend) (Receipt, error)
+	// Bind has the gateway bind tags to an item that it holds, and free the item of
+	// tags that are not to mean it any more. Nothing is sealed where all is so.
+	Bind(ctx context.Context, item string, q BindQuery) (Receipt, error)
+	// Bindings tells what binds tags to an item now, for a person who signs a bind.
+	Bindings(ctx context.Context, item string) (BindingsDocument, error)
 	// Withdraw has the gateway take back its own last word on an item.
 	Withdraw(ctx context.Context, item, reason string) (Receipt, error)
 	// Rule prepares a disposition: it names the heads it must continue.
@@ -80,6 +94,8 @@ type Status struct {
 	Conflicts    int64         `json:"conflicts"`
 	Waiting      int64         `json:"waiting"`
 	Views        string        `json:"views,omitempty"` // hash of the shared views, where asked for
+
+	Certificates []CertificateState `json:"certificates,omitempty"` // of a running gateway, for TLS to brokers
 }
 
 // DeviceState is a reader or scale.
@@ -243,6 +259,30 @@ type RosterDocument struct {
 	Identities []IdentityLine `json:"identities"`
 	Stations   []StationLine  `json:"stations"`
 	Doubled    []string       `json:"doubled,omitempty"`
+	Tickets    []TicketLine   `json:"tickets,omitempty"`
+	Contested  []ledger.Hash  `json:"contested,omitempty"` // changes of admins of which none applies
+	Uncounted  []ledger.Hash  `json:"uncounted,omitempty"` // statements that do not count yet
+}
+
+// TicketLine is a ticket in the roster.
+type TicketLine struct {
+	Name     string         `json:"name"`
+	Code     ledger.KeyID   `json:"code"` // of the code's key; the code itself is secret
+	Station  string         `json:"station,omitempty"`
+	Redeemed []ledger.KeyID `json:"redeemed,omitempty"` // more than one: the code was used twice
+	Revoked  bool           `json:"revoked,omitempty"`
+}
+
+// StatementDocument is a roster statement, or the draft of one.
+type StatementDocument struct {
+	Hash     ledger.Hash   `json:"hash,omitzero"` // zero: a draft
+	BuildsOn []ledger.Hash `json:"builds_on"`
+	Time     int64         `json:"time_ms"`
+	Changes  []string      `json:"changes"`         // in words
+	Signed   []string      `json:"signed"`          // by whom
+	Needs    int           `json:"needs,omitempty"` // of a draft: signatures still needed
+	Counts   bool          `json:"counts"`
+	Why      string        `json:"why,omitempty"` // it does not count
 }
 
 // IdentityLine is an identity in the roster.
@@ -294,6 +334,36 @@ type ChainLine struct {
 	Branches  int          `json:"branches"`
 	Confirmed uint64       `json:"confirmed_height"`
 	Blocks    int64        `json:"blocks"`
+}
+
+// ChainEnd is a gateway's chain with a place at which it is to end.
+type ChainEnd struct {
+	Gateway string        `json:"gateway"`
+	Key     ledger.KeyID  `json:"key"`
+	Held    int           `json:"held"`   // blocks
+	Heads   []ledger.Hash `json:"heads"`  // up to which it would count
+	Beyond  int           `json:"beyond"` // blocks held that would not
+	Items   []ItemLine    `json:"items"`  // in work at its stations
+}
+
+// BindQuery says which tags an item is to have.
+type BindQuery struct {
+	Tags    []string `json:"tags,omitempty"`    // that it gets
+	Free    []string `json:"free,omitempty"`    // that it has and that no longer mean it
+	Replace bool     `json:"replace,omitempty"` // of the tags it has none means it any more
+}
+
+// BindingsDocument is what binds tags to an item.
+type BindingsDocument struct {
+	Item     ledger.ItemID `json:"item"`
+	Label    string        `json:"label"`
+	Bindings []BindingLine `json:"bindings"`
+}
+
+// BindingLine is an intake or a bind in force.
+type BindingLine struct {
+	Tx   ledger.TxID `json:"tx"`
+	Tags []string    `json:"tags"`
 }
 
 // Receipt says where a transaction was sealed.

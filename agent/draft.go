@@ -21,6 +21,7 @@ type ProfileDraft struct {
 	Brokers    []string          // URLs, in order
 	Listen     string            // host:port of the gateway's own broker
 	Ports      map[string]string // port role to device path
+	Ticket     bool              // the board makes its key itself and redeems a ticket
 }
 
 // Text writes the draft as a profile whose key, genesis, roster, ledger and
@@ -37,6 +38,9 @@ func (d ProfileDraft) Text() []byte {
 	line("station", d.Profile)
 	line("data_dir", DataName)
 	line("key_file", BoardKey)
+	if d.Ticket {
+		line("ticket_file", TicketName)
+	}
 	line("genesis_file", GenesisName)
 	fmt.Fprintf(&b, "roster = [%s]\n", strconv.Quote(RosterName))
 	line("control_socket", SocketName)
@@ -71,6 +75,11 @@ func (d ProfileDraft) Text() []byte {
 				quoted[i] = strconv.Quote(u)
 			}
 			fmt.Fprintf(&b, "urls = [%s]\n", strings.Join(quoted, ", "))
+			if strings.HasPrefix(d.Brokers[0], "mqtts:") {
+				line("ca_file", CACertName)
+				line("certificate_file", BoardCertName)
+				line("certificate_key_file", BoardCertKeyName)
+			}
 		}
 	}
 	return []byte(b.String())

@@ -65,7 +65,7 @@ func TestFoundKeepsKeysApartAndNeverOverwrites(t *testing.T) {
 	if _, err := Found(n.Dir, Founding{Name: "other", Admins: []string{"dora"}, Time: foundedAt}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("founded again: %v", err)
 	}
-	recovery, err := LoadKey(filepath.Join(n.Dir, RecoveryName))
+	recovery, err := LoadKey(filepath.Join(n.Dir, RecoveryName), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,11 +96,11 @@ func TestFoundRefusesBeforeItWrites(t *testing.T) {
 func TestAddGatewayWritesAllThatTheBoardNeeds(t *testing.T) {
 	n, signers := found(t, "admin")
 	first := draft("G-DRILL-1", "DRILL-1")
-	if _, err := n.AddGateway(foundedAt, first.Text(), true, signers...); err != nil {
+	if _, err := n.AddGateway(foundedAt, first.Text(), true, KeyForm{}, signers...); err != nil {
 		t.Fatal(err)
 	}
 	intake := ProfileDraft{Gateway: "G-INTAKE", Board: "rpi-4", Profile: "intake", Intake: true, Order: "WO-1", Station: "INTAKE-1", Listen: "127.0.0.1:1883"}
-	if _, err := n.AddGateway(foundedAt, intake.Text(), false, signers...); err != nil {
+	if _, err := n.AddGateway(foundedAt, intake.Text(), false, KeyForm{}, signers...); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"G-DRILL-1", "G-INTAKE"} { // the first one's roster has grown since
@@ -121,7 +121,7 @@ func TestAddGatewayWritesAllThatTheBoardNeeds(t *testing.T) {
 		if err := AddStatements(r, statements); err != nil {
 			t.Fatal(err)
 		}
-		key, err := LoadKey(p.KeyFile)
+		key, err := LoadKey(p.KeyFile, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,11 +148,11 @@ func TestAddGatewayWritesAllThatTheBoardNeeds(t *testing.T) {
 
 func TestRefusedNewcomersLeaveNothingBehind(t *testing.T) {
 	n, signers := found(t, "admin")
-	if _, err := n.AddGateway(foundedAt, draft("G-1", "DRILL-1").Text(), true, signers...); err != nil {
+	if _, err := n.AddGateway(foundedAt, draft("G-1", "DRILL-1").Text(), true, KeyForm{}, signers...); err != nil {
 		t.Fatal(err)
 	}
 	before := files(t, n.Dir)
-	stranger, err := NewKey(nil)
+	stranger, err := NewKey(KeyEd25519, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,13 +171,13 @@ func TestRefusedNewcomersLeaveNothingBehind(t *testing.T) {
 		{"profile with a fault", unknown, signers, nil},
 	}
 	for _, tt := range tests {
-		_, err := n.AddGateway(foundedAt, tt.profile, true, tt.signers...)
+		_, err := n.AddGateway(foundedAt, tt.profile, true, KeyForm{}, tt.signers...)
 		if err == nil || tt.is != nil && !errors.Is(err, tt.is) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.is)
 		}
 	}
 	for name, signers := range map[string][]crypto.Signer{"G-1": signers, "pat": {stranger}, "a/b": signers} {
-		if _, err := n.AddPerson(foundedAt, name, ledger.RolePlanner, signers...); err == nil {
+		if _, err := n.AddPerson(foundedAt, name, ledger.RolePlanner, KeyForm{}, signers...); err == nil {
 			t.Errorf("%s is let in", name)
 		}
 	}
@@ -191,14 +191,14 @@ func TestRefusedNewcomersLeaveNothingBehind(t *testing.T) {
 
 func TestAddPersonNeverOverwritesAKey(t *testing.T) {
 	n, signers := found(t, "admin")
-	if _, err := n.AddPerson(foundedAt, "pat", ledger.RolePlanner, signers...); err != nil {
+	if _, err := n.AddPerson(foundedAt, "pat", ledger.RolePlanner, KeyForm{}, signers...); err != nil {
 		t.Fatal(err)
 	}
 	before, err := n.Person("pat")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.AddPerson(foundedAt, "pat", ledger.RoleQuality, signers...); !errors.Is(err, fs.ErrExist) {
+	if _, err := n.AddPerson(foundedAt, "pat", ledger.RoleQuality, KeyForm{}, signers...); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("let in twice: %v", err)
 	}
 	if after, err := n.Person("pat"); err != nil || !after.(interface{ Equal(crypto.PrivateKey) bool }).Equal(before) {
@@ -225,7 +225,7 @@ func TestTheFirstGatewaysAreWitnesses(t *testing.T) {
 		if !n.WitnessByDefault() {
 			t.Fatalf("gateway %d would be no witness", i+1)
 		}
-		key, err := NewKey(nil)
+		key, err := NewKey(KeyEd25519, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,6 +42,9 @@ func (a *Agent) status(s *Status) {
 	s.Running, s.Since, s.Version = true, a.start.UnixMilli(), a.cfg.Version
 	s.Station, s.Mode, s.Open = a.cfg.Station.ID, modeNames[a.cfg.Station.Mode], a.isOpen()
 	s.Clock = clockWord(a.parts.Clock())
+	if c := a.parts.Certificates; c != nil {
+		s.Certificates = c.states(a.parts.Judge())
+	}
 	s.Lag = a.lag.Load()
 	if b := a.broker.Load(); b != nil {
 		s.Broker = *b
@@ -283,6 +286,7 @@ func (a *Agent) enrol(ctx context.Context, raw []byte) error {
 		return fmt.Errorf("%w: what the statement builds on is not here yet", ErrConflict)
 	}
 	a.sync.report(nil, r.Statements)
+	a.conflicts(ctx, r.Changed) // a revocation may end one
 	a.station.post(ctx, station.Changed{})
 	return nil
 }

@@ -26,6 +26,7 @@ type Network struct {
 	Dir      string
 	Genesis  ledger.Genesis
 	Register *ledger.Register
+	Unlock   Passphrase // asked for keys that are protected; nil: only keys in clear are opened
 }
 
 // The names in a network's directory.
@@ -153,10 +154,13 @@ func (n *Network) Change(at int64, changes []ledger.Change, signers ...crypto.Si
 	if err := n.Register.Add(s); err != nil {
 		return ledger.Statement{}, err
 	}
-	return s, n.spread(s)
+	return s, n.spread()
 }
 
-func (n *Network) spread(statements ...ledger.Statement) error {
+// spread writes the statements held to the network's roster and to that of every
+// gateway's directory: others may have come from another admin's machine.
+func (n *Network) spread() error {
+	statements := n.Register.Statements()
 	boards, err := filepath.Glob(filepath.Join(n.Dir, BoardsName, "*"))
 	if err != nil {
 		return fmt.Errorf("looking for gateways in %s: %w", n.Dir, err)
@@ -184,12 +188,12 @@ func writeStatements(dir string, statements []ledger.Statement) error {
 
 // Key reads an admin's key of this network.
 func (n *Network) Key(name string) (crypto.Signer, error) {
-	return LoadKey(keyFile(n.Dir, KeysName, name))
+	return LoadKey(keyFile(n.Dir, KeysName, name), n.Unlock)
 }
 
 // Person reads the key of a person of this network.
 func (n *Network) Person(name string) (crypto.Signer, error) {
-	return LoadKey(keyFile(n.Dir, PeopleName, name))
+	return LoadKey(keyFile(n.Dir, PeopleName, name), n.Unlock)
 }
 
 func keyFile(dir, kind, name string) string { return filepath.Join(dir, kind, name+".key") }
@@ -197,24 +201,28 @@ func keyFile(dir, kind, name string) string { return filepath.Join(dir, kind, na
 // Board is the directory of a gateway of this network.
 func (n *Network) Board(name string) string { return filepath.Join(n.Dir, BoardsName, name) }
 
-// prepareBoard makes a gateway's directory with a new key, genesis and the
-// roster as it is now. The profile is the caller's to write.
-func (n *Network) prepareBoard(name string) (ledger.PublicKey, error) {
+// emptyBoard makes a gateway's directory with genesis and the roster as it is now.
+func (n *Network) emptyBoard(name string) error {
 	dir := n.Board(name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return ledger.PublicKey{}, fmt.Errorf("preparing gateway %s: %w", name, err)
+		return fmt.Errorf("preparing gateway %s: %w", name, err)
 	}
-	key, err := NewKey(nil)
+	if err := writeNew(filepath.Join(dir, GenesisName), n.Genesis.Raw(), 0o644); err != nil {
+		return err
+	}
+	return writeStatements(filepath.Join(dir, RosterName), n.Register.Statements())
+}
+
+// prepareBoard is emptyBoard with a new key. The profile is the caller's to write.
+func (n *Network) prepareBoard(name string, form KeyForm) (ledger.PublicKey, error) {
+	if err := n.emptyBoard(name); err != nil {
+		return ledger.PublicKey{}, err
+	}
+	key, err := NewKey(form.Algorithm, nil)
 	if err != nil {
 		return ledger.PublicKey{}, err
 	}
-	if err := SaveKey(filepath.Join(dir, BoardKey), key); err != nil {
-		return ledger.PublicKey{}, err
-	}
-	if err := writeNew(filepath.Join(dir, GenesisName), n.Genesis.Raw(), 0o644); err != nil {
-		return ledger.PublicKey{}, err
-	}
-	if err := writeStatements(filepath.Join(dir, RosterName), n.Register.Statements()); err != nil {
+	if err := form.save(newKeyFile{filepath.Join(n.Board(name), BoardKey), key}); err != nil {
 		return ledger.PublicKey{}, err
 	}
 	return ledger.PublicKeyOf(key)

@@ -170,6 +170,13 @@ func SheetOf(v *replica.View, it ledger.Item) (ledger.Sheet, error) {
 		}
 		s.Report = report
 	}
+	if st := it.State(); st.Phase == ledger.Consumed {
+		parent, _, err := v.Item(st.Into)
+		if err != nil {
+			return s, err
+		}
+		s.Into = parent.Label
+	}
 	// A withdrawal brings back what it stands after.
 	if i := lastNode(line, func(n ledger.Node) bool { return n.Kind != ledger.KindWithdraw }); i >= 0 && line[i].Kind == ledger.KindVerdict {
 		t, _, err := v.Tx(line[i].Tx)

@@ -23,7 +23,8 @@ type stationLoop struct {
 	machine *station.Machine
 	inbox   chan station.Event
 	last    lastShown
-	work    sync.WaitGroup // weighings under way
+	work    sync.WaitGroup        // weighings under way
+	next    *station.Reconfigured // what the machine has to be told first
 }
 
 // heartbeat is how often a loop with nothing to do shows that it is alive.
@@ -35,6 +36,9 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	defer l.work.Wait()
+	if l.next != nil {
+		l.resume(ctx, devices)
+	}
 	for {
 		l.beats[0].Store(l.age())
 		if ctx.Err() == nil && l.takeFirst(ctx, devices) {
@@ -42,7 +46,9 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 		}
 		select {
 		case <-ctx.Done():
-			l.lights(context.WithoutCancel(ctx), station.Signal{Aspect: station.Idle, Quiet: true})
+			if !errors.Is(context.Cause(ctx), errReload) { // else the light goes on in a moment
+				l.lights(ctx, station.Signal{Aspect: station.Idle, Quiet: true})
+			}
 			return nil
 		case e := <-devices:
 			l.device(ctx, e)
@@ -53,6 +59,16 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 		case <-beat.C:
 		}
 	}
+}
+
+// resume begins again under another profile. What the devices said before goes
+// first: some of them have ended.
+func (l *stationLoop) resume(ctx context.Context, devices <-chan drivers.Event) {
+	for range len(devices) {
+		l.device(ctx, <-devices)
+	}
+	l.step(ctx, *l.next)
+	l.next = nil
 }
 
 // takeFirst takes one of the things that go before a look at what changed: one
@@ -75,6 +91,11 @@ func (l *stationLoop) takeFirst(ctx context.Context, devices <-chan drivers.Even
 
 // post hands an event to the station from another goroutine.
 func (l *stationLoop) post(ctx context.Context, e station.Event) {
+	select {
+	case l.inbox <- e: // also when the loop ends: another may follow
+		return
+	default:
+	}
 	select {
 	case l.inbox <- e:
 	case <-ctx.Done():
@@ -226,6 +247,8 @@ func storageWords(err error) string {
 		return "the store is being read back after a failed write; scan again in a moment"
 	case errors.Is(err, replica.ErrDamaged):
 		return "the store is damaged; call maintenance"
+	case errors.Is(err, ledger.ErrAuthor):
+		return "the roster does not let this gateway seal; call an admin"
 	}
 	return err.Error()
 }
@@ -347,7 +370,8 @@ const lightLimit = time.Second
 
 func (l *stationLoop) lights(ctx context.Context, s station.Signal) {
 	for _, light := range l.parts.Lights {
-		bounded, cancel := context.WithTimeout(ctx, lightLimit)
+		// What was taken up before the end is shown all the same.
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lightLimit)
 		err := light.Show(bounded, drivers.Signal{Aspect: aspects[s.Aspect], Text: s.Text})
 		cancel()
 		if err != nil {

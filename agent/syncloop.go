@@ -26,10 +26,11 @@ type syncLoop struct {
 	topics  peer.Topics
 	timer   *time.Timer
 
-	sealedMu sync.Mutex
-	sealed   []ledger.Ref  // own blocks not told to the machine yet
-	wake     chan struct{} // something was sealed
-	enrolled []ledger.Hash // statements handed in at the control socket
+	sealedMu   sync.Mutex
+	sealed     []ledger.Ref  // own blocks not told to the machine yet
+	wake       chan struct{} // something was sealed
+	enrolled   []ledger.Hash // statements handed in at the control socket
+	damagedNow []ledger.Ref  // to be asked for; under sealedMu
 
 	home     string                // the broker last connected to
 	gateways map[ledger.KeyID]bool // known from the roster
@@ -156,11 +157,18 @@ func (l *syncLoop) farewell(ctx context.Context) {
 }
 
 func (l *syncLoop) state(ctx context.Context, s mqtt.State) {
+	if s.Barred {
+		l.barred(ctx, s)
+		return
+	}
 	if s.Connected {
 		l.broker.Store(&s.Broker)
 		at := slog.String(journal.KeyBroker, s.Broker)
 		l.outages.Up(ctx, journal.BrokerLost, "", "connected to broker "+s.Broker, at)
-		l.outages.Up(ctx, journal.BrokerRefused, "", "broker "+s.Broker+" admits this gateway", at)
+		for _, subject := range []string{"", s.Broker} {
+			l.outages.Up(ctx, journal.BrokerRefused, subject, "broker "+s.Broker+" admits this gateway", at)
+		}
+		l.outages.Up(ctx, journal.BrokerUntrusted, s.Broker, "broker "+s.Broker+" is trusted again", at)
 		if l.home != "" && l.home != s.Broker {
 			l.parts.Journal.Event(ctx, journal.BrokerSwitched, "broker "+s.Broker+" is in use instead of "+l.home, at)
 		}
@@ -175,6 +183,19 @@ func (l *syncLoop) state(ctx context.Context, s mqtt.State) {
 	}
 	l.outages.Down(ctx, journal.BrokerLost, "", "no broker is connected: work goes on, blocks wait here ("+why+")", slog.String(journal.KeyError, why))
 	l.step(ctx, peer.Disconnected{})
+}
+
+// barred tells of a broker that was reached and cannot be used. An own
+// certificate that has expired is an event of its own.
+func (l *syncLoop) barred(ctx context.Context, s mqtt.State) {
+	fields := []slog.Attr{slog.String(journal.KeyBroker, s.Broker), slog.Any(journal.KeyError, s.Err)}
+	switch {
+	case errors.Is(s.Err, errExpired):
+	case errors.Is(s.Err, mqtt.ErrRefused):
+		l.outages.Down(ctx, journal.BrokerRefused, s.Broker, s.Err.Error(), fields...)
+	default:
+		l.outages.Down(ctx, journal.BrokerUntrusted, s.Broker, s.Err.Error(), fields...)
+	}
 }
 
 // receive takes a message and those that wait behind it; what they ingest is
@@ -211,6 +232,7 @@ func (l *syncLoop) receive(ctx context.Context, m mqtt.Message, more <-chan mqtt
 
 // tell reports to the machine what was sealed since it was last told.
 func (l *syncLoop) tell(ctx context.Context) {
+	l.askForDamaged(ctx)
 	l.sealedMu.Lock()
 	sealed, enrolled := l.sealed, l.enrolled
 	l.sealed, l.enrolled = nil, nil

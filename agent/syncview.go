@@ -20,14 +20,14 @@ func (l *syncLoop) view(v *replica.View, commits uint64) (peer.View, error) {
 		l.seen.at, l.seen.view = commits, w
 	}
 	w := l.seen.view
-	w.Store = store{v, l.parts.Replica.Register()}
+	w.Store = store{v, l.parts.Replica.Register(), l.damagedBlocks()}
 	return w, nil
 }
 
 func (l *syncLoop) gather(v *replica.View) (peer.View, error) {
 	roster := v.Roster()
 	register := l.parts.Replica.Register()
-	w := peer.View{Witnesses: roster.Witnesses(), Store: store{v, register}}
+	w := peer.View{Witnesses: roster.Witnesses(), Store: store{v, register, l.damagedBlocks()}}
 	var err error
 	if w.Roster, err = register.Cite(nil); err != nil {
 		return w, err
@@ -61,9 +61,16 @@ func (l *syncLoop) gather(v *replica.View) (peer.View, error) {
 type store struct {
 	v        *replica.View
 	register *ledger.Register
+	damaged  []ledger.Ref
 }
 
+// damagedBlocks are in their chains and cannot be read.
+func (l *syncLoop) damagedBlocks() []ledger.Ref { return l.parts.Replica.Damage().Blocks }
+
 func (s store) Has(h ledger.Hash) bool {
+	if slices.ContainsFunc(s.damaged, func(r ledger.Ref) bool { return r.Hash == h }) {
+		return false
+	}
 	_, ok, err := s.v.Mark(h)
 	return ok && err == nil
 }

@@ -156,6 +156,10 @@ func (k *checker) gateway() {
 	k.id("gateway", p.Gateway)
 	k.path("data_dir", &p.DataDir)
 	k.path("key_file", &p.KeyFile)
+	k.path("ticket_file", &p.TicketFile)
+	if p.TicketFile != "" && p.TicketFile == p.KeyFile {
+		k.fail("ticket_file", "is the file of the key", `name another file: the ticket is removed once it is redeemed, such as "ticket"`)
+	}
 	k.path("genesis_file", &p.GenesisFile)
 	k.path("control_socket", &p.ControlSocket)
 	for i := range p.Roster {
@@ -290,7 +294,8 @@ func (k *checker) broker() {
 	}
 	for i, u := range b.URLs {
 		if problem := brokerURLProblem(u); problem != "" {
-			k.fail(fmt.Sprintf("broker.urls[%d]", i), fmt.Sprintf("is %q, which %s", clipped(u), problem), `write it like "mqtt://broker.plant:1883"`)
+			k.fail(fmt.Sprintf("broker.urls[%d]", i), fmt.Sprintf("is %q, which %s", clipped(u), problem),
+				`write it like "mqtt://broker.plant:1883", or "mqtts://broker.plant:8883" for TLS`)
 		} else if slices.Contains(b.URLs[:i], u) {
 			k.fail(fmt.Sprintf("broker.urls[%d]", i), fmt.Sprintf("is %q, as one before", u), "give each broker once")
 		}
@@ -299,15 +304,17 @@ func (k *checker) broker() {
 		host, port, err := net.SplitHostPort(b.Listen)
 		if err != nil || !validPort(port) {
 			k.fail("broker.listen", fmt.Sprintf("is %q, which is no host:port", clipped(b.Listen)), `write it like "127.0.0.1:1883" or "0.0.0.0:1883"`)
+			k.certificates()
 			return
 		}
 		if len(b.URLs) == 0 && !k.given("broker.urls") {
 			if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 				host = "127.0.0.1"
 			}
-			b.URLs = []string{"mqtt://" + net.JoinHostPort(host, port)}
+			b.URLs = []string{k.scheme() + "://" + net.JoinHostPort(host, port)}
 		}
 	}
+	k.certificates()
 	if len(b.URLs) == 0 {
 		k.missing("broker.urls", `add %s = ["mqtt://broker.plant:1883"], or listen = "0.0.0.0:1883" to serve one here,`)
 	}
@@ -319,12 +326,12 @@ func brokerURLProblem(text string) string {
 	switch {
 	case err != nil:
 		return "is no URL"
-	case u.Scheme == "mqtts" || u.Scheme == "ssl" || u.Scheme == "tls":
-		return "asks for TLS; this version speaks MQTT in clear only (what it says is signed)"
-	case u.Scheme != "mqtt":
-		return "does not begin with mqtt://"
+	case u.Scheme == "ssl" || u.Scheme == "tls" || u.Scheme == "mqtt+ssl":
+		return "asks for TLS in other words: it is written mqtts:// here"
+	case u.Scheme != schemeClear && u.Scheme != schemeTLS:
+		return "does not begin with mqtt:// or mqtts://"
 	case u.User != nil:
-		return "holds credentials; this version connects without"
+		return "holds credentials; a gateway shows its certificate (certificate_file) instead"
 	case u.Hostname() == "":
 		return "names no host"
 	case !validPort(u.Port()):
@@ -333,6 +340,55 @@ func brokerURLProblem(text string) string {
 		return "goes on after the port"
 	}
 	return ""
+}
+
+// The schemes of brokers.
+const (
+	schemeClear = "mqtt"
+	schemeTLS   = "mqtts"
+)
+
+// scheme is how this gateway speaks to brokers.
+func (k *checker) scheme() string {
+	if k.p.Broker.CAFile != "" {
+		return schemeTLS
+	}
+	return schemeClear
+}
+
+// certificates checks the files of TLS, and that the URLs agree with them: one in
+// clear beside others over TLS would be what an attacker makes the gateway use.
+func (k *checker) certificates() {
+	b := &k.p.Broker
+	k.path("broker.ca_file", &b.CAFile)
+	k.path("broker.certificate_file", &b.CertificateFile)
+	k.path("broker.certificate_key_file", &b.CertificateKeyFile)
+	needed := func(path, value, why string) {
+		if value == "" && !k.given(path) {
+			k.missing(path, why)
+		}
+	}
+	for i, u := range b.URLs {
+		path := fmt.Sprintf("broker.urls[%d]", i)
+		switch secure := strings.HasPrefix(u, schemeTLS+":"); {
+		case secure:
+			needed("broker.ca_file", b.CAFile, `say who vouches for the brokers: %s = "ca.crt"`)
+		case b.CAFile != "" && strings.HasPrefix(u, schemeClear+":"):
+			k.fail(path, fmt.Sprintf("is %q, in clear beside a ca_file", clipped(u)), "write mqtts:// and the broker's port for TLS (usually 8883), or remove ca_file")
+		}
+	}
+	if b.CAFile == "" {
+		for path, value := range map[string]string{"broker.certificate_file": b.CertificateFile, "broker.certificate_key_file": b.CertificateKeyFile} {
+			if value != "" {
+				k.fail(path, "stands there without ca_file", `add ca_file = "ca.crt", or remove it`)
+			}
+		}
+		return
+	}
+	if b.CertificateFile != "" || b.CertificateKeyFile != "" || b.Listen != "" {
+		needed("broker.certificate_file", b.CertificateFile, `add %s = "board.crt"`)
+		needed("broker.certificate_key_file", b.CertificateKeyFile, `add %s = "board.key"`)
+	}
 }
 
 func validPort(port string) bool {

@@ -38,6 +38,9 @@ type Profile struct {
 	DataDir string `toml:"data_dir"`
 	// KeyFile holds the gateway's private key.
 	KeyFile string `toml:"key_file"`
+	// TicketFile holds the one-time code by which a board without a key enrols
+	// itself at its first start; empty: the board has its key.
+	TicketFile string `toml:"ticket_file"`
 	// GenesisFile holds the genesis of the network.
 	GenesisFile string `toml:"genesis_file"`
 	// Roster are files of roster statements, or directories of such files, read at start.
@@ -212,13 +215,22 @@ type Light struct {
 
 // Broker is how the gateway reaches its peers.
 type Broker struct {
-	// URLs are tried in order: "mqtt://host:port". Where only Listen is
-	// given, it holds the gateway's own broker.
+	// URLs are tried in order: "mqtt://host:port", or "mqtts://host:port" for
+	// TLS. Where only Listen is given, it holds the gateway's own broker.
 	URLs []string `toml:"urls"`
 	// Listen is the host:port on which this gateway itself serves a broker, empty for none.
 	Listen string `toml:"listen"`
 	// ClientID is the MQTT client id, by default the gateway's name.
 	ClientID string `toml:"client_id"`
+	// CAFile holds the certificates (PEM) of the authorities that vouch for brokers
+	// and, where Listen is given, for the gateways that connect. With it every
+	// connection is over TLS; empty: none is.
+	CAFile string `toml:"ca_file"`
+	// CertificateFile and CertificateKeyFile are the gateway's own certificate and
+	// its key (PEM): shown to brokers, and to clients of the broker at Listen.
+	// Both or none; a broker at Listen needs them.
+	CertificateFile    string `toml:"certificate_file"`
+	CertificateKeyFile string `toml:"certificate_key_file"`
 }
 
 // Ledger are the settings of the replica.

@@ -19,6 +19,15 @@ const (
 
 	GenesisRefused ID = "genesis.refused" // the genesis file cannot be used
 
+	ProfileReloaded      ID = "profile.reloaded"       // a changed profile is in force
+	ProfileRefused       ID = "profile.refused"        // a changed profile cannot be used
+	ProfileRestartNeeded ID = "profile.restart-needed" // a part of a changed profile waits for a restart
+
+	CertificateExpiring ID = "certificate.expiring" // a certificate for TLS will expire soon
+	CertificateExpired  ID = "certificate.expired"  // a certificate for TLS has expired
+	CertificateRenewed  ID = "certificate.renewed"  // a certificate that had expired is replaced
+	CertificateRefused  ID = "certificate.refused"  // the files of TLS cannot be used
+
 	ControlRefused ID = "control.refused" // a request on the control socket was refused
 
 	BadgeLogin   ID = "badge.login"   // a badge began a shift at the station
@@ -63,6 +72,8 @@ const (
 	BrokerSwitched  ID = "broker.switched"  // another broker of the profile is in use
 	BrokerRefused   ID = "broker.refused"   // a broker refuses this gateway
 	BrokerAdmitted  ID = "broker.admitted"  // the broker admits this gateway again
+	BrokerUntrusted ID = "broker.untrusted" // a broker's certificate does not hold
+	BrokerTrusted   ID = "broker.trusted"   // the broker's certificate holds
 	BrokerListening ID = "broker.listening" // this gateway serves the broker
 	BrokerFailed    ID = "broker.failed"    // this gateway cannot serve the broker
 
@@ -75,11 +86,13 @@ const (
 	ReplicaSpaceBack ID = "replica.space-back" // there is free space again
 	ReplicaFilling   ID = "replica.filling"    // the disk will be full soon
 	ReplicaDamaged   ID = "replica.damaged"    // stored bytes are not what was stored
+	ReplicaMended    ID = "replica.mended"     // what was damaged is whole again
 	ReplicaUnsynced  ID = "replica.unsynced"   // the replica runs without flushing to the disk
 
 	AppendFailed ID = "append.failed" // a block could not be made durable
 	AppendBack   ID = "append.back"   // blocks are durable again
 
+	ChainLost         ID = "chain.lost"          // the end of the own chain is lost: nothing is sealed
 	ChainRestored     ID = "chain.restored"      // own blocks that were lost here came back from peers
 	ChainBranchJoined ID = "chain.branch-joined" // two versions of this gateway's own chain were joined
 
@@ -100,6 +113,10 @@ const (
 
 	GatewayJoined  ID = "gateway.joined"  // a gateway was let in
 	GatewayRevoked ID = "gateway.revoked" // a gateway was revoked
+
+	TicketRedeemed ID = "ticket.redeemed" // this board enrolled itself with its ticket
+	TicketRefused  ID = "ticket.refused"  // the ticket of this board cannot be redeemed
+	TicketDoubled  ID = "ticket.doubled"  // several boards used one ticket
 
 	PeerSilent ID = "peer.silent" // no peer has been heard for a while
 	PeerBack   ID = "peer.back"   // peers are heard again
@@ -122,6 +139,13 @@ var table = []Definition{
 	{ID: DaemonMoving, MessageID: "6dd472a87db44e5b84b776f0549e9bfe", Level: LevelNotice, Fields: []string{KeyReason, KeyLasted}},
 	{ID: KeyRefused, MessageID: "2b9449a25c3a4807a98534c7cbcd9f18", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
 	{ID: GenesisRefused, MessageID: "fb1e1004736948ce89a8e49188ebe967", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
+	{ID: ProfileReloaded, MessageID: "594d958d5025458496d95a3d9aca0992", Level: LevelNotice, Fields: []string{KeyPath}},
+	{ID: ProfileRefused, MessageID: "94b3602113064491b1bea8aa49417c39", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
+	{ID: ProfileRestartNeeded, MessageID: "51cefc4c8f914852aeca4bec4b5578e3", Level: slog.LevelWarn, Fields: []string{KeyPath, KeyReason}},
+	{ID: CertificateExpiring, MessageID: "5bfb32a062284bababb86e740d65b73f", Level: slog.LevelWarn, Fields: []string{KeyPath, KeyFound, KeyExpected}},
+	{ID: CertificateExpired, MessageID: "4093bf77c9ad43c5af897b0d4d338760", Level: slog.LevelError, EndedBy: CertificateRenewed, Fields: []string{KeyPath, KeyFound, KeyExpected}},
+	{ID: CertificateRenewed, MessageID: "709fc1b3e05740b1b23ae81a9a8ba864", Level: LevelNotice, Fields: []string{KeyPath, KeyFound, KeyExpected}},
+	{ID: CertificateRefused, MessageID: "e348ac86759f40c5997be21d60ed3148", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
 	{ID: ControlRefused, MessageID: "9e8a46d6fd52436da9de36bf69547813", Level: slog.LevelWarn, Fields: []string{KeyReason}},
 	{ID: BadgeLogin, MessageID: "6568c96acd894a1494cfc623b6575589", Level: slog.LevelInfo, Fields: []string{KeyOperator, KeyReader}},
 	{ID: BadgeLogout, MessageID: "889f71504ead483ba2f0cd08bc10aa7c", Level: slog.LevelInfo, Fields: []string{KeyOperator}},
@@ -159,6 +183,8 @@ var table = []Definition{
 	{ID: BrokerSwitched, MessageID: "3323dc39ee3a472facd31f6226dc3c6a", Level: LevelNotice, Fields: []string{KeyBroker}},
 	{ID: BrokerRefused, MessageID: "ac6642e1f0eb4852b4539245e89c3852", Level: slog.LevelError, EndedBy: BrokerAdmitted, Fields: []string{KeyBroker, KeyError}},
 	{ID: BrokerAdmitted, MessageID: "7053b26a850c441d8fd12943c1fce856", Level: LevelNotice, Fields: []string{KeyBroker}},
+	{ID: BrokerUntrusted, MessageID: "a805d7a2b84447128bfeda921f770793", Level: slog.LevelError, EndedBy: BrokerTrusted, Fields: []string{KeyBroker, KeyError}},
+	{ID: BrokerTrusted, MessageID: "4265898f7b0e496a840dc5b7af2f6df6", Level: LevelNotice, Fields: []string{KeyBroker}},
 	{ID: BrokerListening, MessageID: "4f6da1916d174f2bb13271ca908681fa", Level: LevelNotice, Fields: []string{KeyBroker}},
 	{ID: BrokerFailed, MessageID: "1df955fa29da467f944dfa4174a0b416", Level: slog.LevelError, EndedBy: BrokerListening, Fields: []string{KeyBroker, KeyError}},
 	{ID: ClockUnsynchronised, MessageID: "b127071df1fe4ea995f917370e0d01f0", Level: slog.LevelWarn, EndedBy: ClockBack},
@@ -168,10 +194,12 @@ var table = []Definition{
 	{ID: ReplicaFull, MessageID: "610552822ba84e4bba1da7909b744646", Level: slog.LevelError, EndedBy: ReplicaSpaceBack, Fields: []string{KeyPath, KeyFree, KeyExpected}},
 	{ID: ReplicaSpaceBack, MessageID: "e1b3b5d196a34411bf3dba7a81b1d53b", Level: LevelNotice, Fields: []string{KeyPath, KeyFree}},
 	{ID: ReplicaFilling, MessageID: "58f11b9ba70549088d674dff90189744", Level: slog.LevelWarn, Fields: []string{KeyPath, KeyFree}},
-	{ID: ReplicaDamaged, MessageID: "07a74796419c4ebbae4f3fdf198641b3", Level: slog.LevelError, Fields: []string{KeyPath, KeyBlock, KeyError}},
+	{ID: ReplicaDamaged, MessageID: "07a74796419c4ebbae4f3fdf198641b3", Level: slog.LevelError, EndedBy: ReplicaMended, Fields: []string{KeyPath, KeyBlock, KeyError}},
+	{ID: ReplicaMended, MessageID: "5b1f0a9e2d6c4f4b9a83c7e0d91f6a24", Level: LevelNotice, Fields: []string{KeyPath}},
 	{ID: ReplicaUnsynced, MessageID: "203b3eda86fa455d8936a088771f7d06", Level: slog.LevelWarn, Fields: []string{KeyPath}},
 	{ID: AppendFailed, MessageID: "0a007612ade6465bad32b3ba9954035a", Level: slog.LevelError, EndedBy: AppendBack, Fields: []string{KeyError}},
 	{ID: AppendBack, MessageID: "67f4f7e24c164e168fd74d13e1e1409f", Level: LevelNotice},
+	{ID: ChainLost, MessageID: "c2e47d0b6a5f4e0f8d3b1795ae60c8d7", Level: slog.LevelError, EndedBy: ChainRestored, Fields: []string{KeyBlock}},
 	{ID: ChainRestored, MessageID: "6f79a8c772564f73a573c44e342595bc", Level: LevelNotice, Fields: []string{KeyBlock}},
 	{ID: ChainBranchJoined, MessageID: "e37537906aad4699968bbdedc72e86b6", Level: slog.LevelWarn, Fields: []string{KeyBlock}},
 	{ID: EvidenceFound, MessageID: "444dc8f3795344558075bbd46b55222c", Level: slog.LevelWarn, Fields: []string{KeyPeer, KeyBlock}},
@@ -186,6 +214,9 @@ var table = []Definition{
 	{ID: IdentityDoubled, MessageID: "0adfe39be387459daf2567e1fe24134f", Level: slog.LevelWarn, Fields: []string{KeyOperator}},
 	{ID: GatewayJoined, MessageID: "74f5bda043054b73ba5b45d3247aa524", Level: LevelNotice, Fields: []string{KeyPeer}},
 	{ID: GatewayRevoked, MessageID: "747b565871784a98b0384546cf3bb90b", Level: slog.LevelWarn, Fields: []string{KeyPeer}},
+	{ID: TicketRedeemed, MessageID: "4ff05c658ebf41a29f2c824aeef033ed", Level: LevelNotice, Fields: []string{KeyPath, KeyPeer}},
+	{ID: TicketRefused, MessageID: "f482642884094a7ab21686445597f2ca", Level: slog.LevelError, Fields: []string{KeyPath, KeyError}},
+	{ID: TicketDoubled, MessageID: "584ed0b0d94b4191b8777099428cc13c", Level: slog.LevelWarn, Fields: []string{KeyPeer, KeyFound}},
 	{ID: PeerSilent, MessageID: "d7786037d4574c21ac5738717ce3bfe6", Level: slog.LevelWarn, EndedBy: PeerBack},
 	{ID: PeerBack, MessageID: "51c38eb9bed84ace8fbc74a657c8ba1c", Level: LevelNotice},
 	{ID: SyncBehind, MessageID: "208f50c4fbf74f12a595dc60da988f42", Level: slog.LevelWarn, EndedBy: SyncCaughtUp, Fields: []string{KeyLag}},

@@ -136,7 +136,7 @@ func (l *Line) found() ([]crypto.Signer, error) {
 		name string
 		role ledger.Role
 	}{{Planner, ledger.RolePlanner}, {Quality, ledger.RoleQuality}, {Operator, ledger.RoleOperator}} {
-		if _, err := n.AddPerson(now, p.name, p.role, signers...); err != nil {
+		if _, err := n.AddPerson(now, p.name, p.role, agent.KeyForm{}, signers...); err != nil {
 			return nil, fmt.Errorf("letting %s in: %w", p.name, err)
 		}
 	}
@@ -156,7 +156,7 @@ func (l *Line) build(p Place, signers []crypto.Signer) error {
 	}
 	l.stations = append(l.stations, s)
 	profile := profileOf(p, l.broker, s.cable.address(), l.cfg.UnsafeNoSync)
-	if _, err := l.network.AddGateway(time.Now().UnixMilli(), profile, true, signers...); err != nil {
+	if _, err := l.network.AddGateway(time.Now().UnixMilli(), profile, true, agent.KeyForm{}, signers...); err != nil {
 		return err
 	}
 	if s.reader, err = emulate.Plug(filepath.Join(dir, readerName), s.field); err != nil {

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,9 @@ type BrokerConfig struct {
 	// WriteTimeout after which a client that does not read is disconnected: two
 	// seconds. While it stalls, it can hold up the others.
 	WriteTimeout time.Duration
+	// TLS, if given, is spoken on every connection, and each client must show a
+	// certificate of one of its ClientCAs. nil: in clear.
+	TLS *tls.Config
 	// Log receives what the broker says, at debug and warn, without payloads,
 	// and a repeated warning once a minute. nil discards.
 	Log *slog.Logger
@@ -86,12 +90,15 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 
 // RunBroker serves MQTT 3.1.1 and 5 on l until ctx ends, then disconnects its
 // clients, closes l and returns nil within two seconds. Anyone who reaches l
-// may publish and subscribe everything: listen on loopback or on the network of
-// the plant only. Retained messages live in memory; every session ends with its
+// (with TLS: and has a certificate) may publish and subscribe everything: without
+// TLS listen on loopback or on the network of the plant only. Retained messages live in memory; every session ends with its
 // connection. Messages to one client may overtake each other, and a publisher
 // has its acknowledgement before the subscribers have the message.
 func RunBroker(ctx context.Context, l net.Listener, config BrokerConfig) error {
 	config = config.withDefaults()
+	if config.TLS != nil {
+		l = secureListener{l, serverTLS(config.TLS)}
+	}
 	server := mochi.New(&mochi.Options{
 		Capabilities:           config.capabilities(),
 		Logger:                 slog.New(newBrokerLog(config.Log.Handler())),

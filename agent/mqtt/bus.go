@@ -21,6 +21,14 @@ var (
 	ErrTopic = errors.New("unusable topic")
 	// ErrRan: Run was called a second time.
 	ErrRan = errors.New("the bus ran already")
+	// ErrRefused: the broker answered and does not let this gateway in: by its
+	// answer to CONNECT (section 3.2.2.3), to a subscription, or by an alert of
+	// TLS (RFC 8446, section 6.2).
+	ErrRefused = errors.New("the broker refuses this gateway")
+	// ErrUntrusted: this side does not go on, since a certificate does not hold:
+	// the broker's is of another authority, for another name or expired, or
+	// Allowed said so.
+	ErrUntrusted = errors.New("the connection is not trusted")
 )
 
 // State is what OnState is told: connected to Broker, or disconnected from it.
@@ -30,6 +38,11 @@ type State struct {
 	Connected bool
 	Broker    string
 	Err       error
+	// Barred tells something else: Broker was reached and will not be used until
+	// a person mends what Err says, which wraps ErrRefused or ErrUntrusted.
+	// Connected then means nothing. It is told once until Broker is connected
+	// or the reason changes from one of the two to the other.
+	Barred bool
 }
 
 // Stats counts since the start of the bus.
@@ -55,6 +68,11 @@ type Bus struct {
 	last  State // the state reported last
 	tries int   // failures in a row; owned by Run
 
+	// barred is why each broker was not used, ErrRefused or ErrUntrusted. It
+	// belongs to Run, and while that waits for it to the goroutine that seeks
+	// the home broker.
+	barred map[broker]error
+
 	received, refused, published, connects atomic.Uint64
 }
 
@@ -70,6 +88,7 @@ func New(config Config) (*Bus, error) {
 		brokers:  brokers,
 		queue:    newQueue(config.Queue, config.QueueBytes),
 		messages: make(chan Message),
+		barred:   make(map[broker]error),
 	}, nil
 }
 
@@ -154,6 +173,7 @@ func (b *Bus) connect(ctx context.Context) *session {
 				return nil
 			}
 			b.config.Log.DebugContext(ctx, "Broker not reached", "broker", to.name, "error", err)
+			b.bar(to, err)
 			failed = append(failed, err)
 		}
 		b.tries++
@@ -220,6 +240,7 @@ func (b *Bus) adopt(s *session) {
 		return
 	}
 	b.connects.Add(1)
+	delete(b.barred, s.broker)
 	b.report(State{Connected: true, Broker: s.broker.name})
 }
 
@@ -232,6 +253,19 @@ func (b *Bus) seekHome(ctx context.Context, found chan<- *session) {
 			return
 		}
 		b.config.Log.DebugContext(ctx, "Home broker not reached", "broker", b.brokers[0].name, "error", err)
+		if ctx.Err() == nil {
+			b.bar(b.brokers[0], err)
+		}
+	}
+}
+
+// bar tells that a broker was reached in vain, if it was, and once.
+func (b *Bus) bar(to broker, err error) {
+	for _, why := range []error{ErrRefused, ErrUntrusted} {
+		if errors.Is(err, why) && b.barred[to] != why {
+			b.barred[to] = why
+			b.config.OnState(State{Broker: to.name, Err: err, Barred: true})
+		}
 	}
 }
 

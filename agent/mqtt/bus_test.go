@@ -26,7 +26,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{"no id", func(c *Config) { c.ClientID = "" }, "client id"},
 		{"long id", func(c *Config) { c.ClientID = strings.Repeat("x", 65536) }, "client id"},
 		{"no scheme", func(c *Config) { c.Brokers[0] = "host:1883" }, "mqtt://host:port"},
-		{"encrypted", func(c *Config) { c.Brokers[0] = "mqtts://host" }, `"mqtts" is not served`},
+		{"encrypted", func(c *Config) { c.Brokers[0] = "mqtts://host" }, "there are no certificates"},
+		{"another word for TLS", func(c *Config) { c.Brokers[0] = "ssl://host" }, "mqtts://host:port for TLS"},
 		{"no host", func(c *Config) { c.Brokers[0] = "mqtt://:1883" }, "no host"},
 		{"port 0", func(c *Config) { c.Brokers[0] = "mqtt://host:0" }, `port "0"`},
 		{"port 65536", func(c *Config) { c.Brokers[0] = "mqtt://host:65536" }, `port "65536"`},
@@ -56,6 +57,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"mqtt://host:77/":  "host:77",
 		"mqtt://[::1]":     "[::1]:1883",
 		"mqtt://10.0.0.5/": "10.0.0.5:1883",
+		"mqtts://host":     "host:8883",
 	} {
 		if b, err := parseBroker(text); err != nil || b.address != want {
 			t.Errorf("%s: %s, %v; want %s", text, b.address, err, want)

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,10 +48,19 @@ type Message struct {
 // everything else has a default.
 type Config struct {
 	// Brokers are addresses like mqtt://10.0.0.5:1883 (port 1883 if none is
-	// given), tried in this order; the first is home. Other schemes are refused
-	// until certificates are part of a profile: a bus never speaks plain where
-	// it was told to encrypt.
+	// given) or, over TLS, mqtts://broker.plant:8883 (port 8883), tried in this
+	// order; the first is home. A bus never speaks plain where it was told to
+	// encrypt.
 	Brokers []string
+	// TLS is what connections to mqtts brokers rest on: the authorities that may
+	// vouch for a broker, this side's certificate, and the time at which
+	// certificates are judged. The name of the server is always that of the URL,
+	// and nothing below TLS 1.2 is spoken. nil: no mqtts broker is accepted.
+	TLS *tls.Config
+	// Allowed is asked before each connection over TLS; its error, which wraps
+	// ErrUntrusted, is why none is made: an own certificate that has expired.
+	// nil allows.
+	Allowed func() error
 	// ClientID must differ between gateways: a broker ends the older of two
 	// connections that bear one id.
 	ClientID string
@@ -126,6 +136,9 @@ func (c Config) check() ([]broker, error) {
 		if err != nil {
 			return nil, err
 		}
+		if b.server != "" && c.TLS == nil {
+			return nil, fmt.Errorf("%w: broker %q asks for TLS and there are no certificates: name them, or write mqtt://", ErrConfig, text)
+		}
 		brokers = append(brokers, b)
 	}
 	for _, filter := range c.Filters {
@@ -146,22 +159,29 @@ func (c Config) check() ([]broker, error) {
 	return brokers, nil
 }
 
-// broker is one parsed address: name as the profile has it, address to dial.
-type broker struct{ name, address string }
+// broker is one parsed address: name as the profile has it, address to dial,
+// and over TLS the name that the server's certificate must bear.
+type broker struct{ name, address, server string }
+
+// ports are the schemes that are served, with the port that stands for each.
+var ports = map[string]string{"mqtt": "1883", schemeTLS: "8883"}
+
+const schemeTLS = "mqtts"
 
 func parseBroker(text string) (broker, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return broker{}, fmt.Errorf("%w: broker %q: %w: write mqtt://host:port", ErrConfig, text, err)
 	}
+	usual, served := ports[u.Scheme]
 	port := u.Port()
 	if port == "" {
-		port = "1883"
+		port = usual
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	switch {
-	case u.Scheme != "mqtt":
-		return broker{}, fmt.Errorf("%w: broker %q: scheme %q is not served: write mqtt://host:port", ErrConfig, text, u.Scheme)
+	case !served:
+		return broker{}, fmt.Errorf("%w: broker %q: scheme %q is not served: write mqtt://host:port, or mqtts://host:port for TLS", ErrConfig, text, u.Scheme)
 	case u.Hostname() == "":
 		return broker{}, fmt.Errorf("%w: broker %q: no host: write mqtt://host:port", ErrConfig, text)
 	case err != nil || number == 0:
@@ -169,7 +189,11 @@ func parseBroker(text string) (broker, error) {
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return broker{}, fmt.Errorf("%w: broker %q: only host and port are served: write mqtt://host:port", ErrConfig, u.Redacted())
 	}
-	return broker{name: text, address: net.JoinHostPort(u.Hostname(), port)}, nil
+	b := broker{name: text, address: net.JoinHostPort(u.Hostname(), port)}
+	if u.Scheme == schemeTLS {
+		b.server = u.Hostname()
+	}
+	return b, nil
 }
 
 // checkTopic holds a topic to what every broker takes: one that is sent all

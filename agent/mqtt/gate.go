@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -155,10 +156,27 @@ type gatedConn struct {
 
 	mu      sync.Mutex // one packet at a time, also over net.Pipe
 	timeout time.Duration
+
+	failed atomic.Pointer[error] // of the first read that failed
 }
 
 // Read implements net.Conn.
-func (c *gatedConn) Read(p []byte) (int, error) { return c.gate.Read(p) }
+func (c *gatedConn) Read(p []byte) (int, error) {
+	n, err := c.gate.Read(p)
+	if err != nil {
+		c.failed.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// failure is why reading ended; nil: it has not. The library's own word for the
+// end of a connection may be about a later write.
+func (c *gatedConn) failure() error {
+	if err := c.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Write implements net.Conn.
 func (c *gatedConn) Write(p []byte) (int, error) {
@@ -167,8 +185,28 @@ func (c *gatedConn) Write(p []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.lastWord()
+	}
+	return n, err
 }
+
+// lastWord looks for the alert with which a broker has ended TLS. It may have
+// closed the connection before it read what was written, and the write then says
+// no more than that.
+func (c *gatedConn) lastWord() {
+	if _, secured := c.Conn.(*securedConn); !secured || c.failure() != nil {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(lastWordTimeout))
+	if _, err := c.Conn.Read(make([]byte, 1)); err != nil {
+		c.failed.CompareAndSwap(nil, &err)
+	}
+}
+
+// lastWordTimeout bounds the wait for what should have come already.
+const lastWordTimeout = 100 * time.Millisecond
 
 // SetWriteDeadline does nothing: Write sets its own.
 func (c *gatedConn) SetWriteDeadline(time.Time) error { return nil }

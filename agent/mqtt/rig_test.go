@@ -74,6 +74,11 @@ func runBroker(t testing.TB, l net.Listener, config BrokerConfig) (stop func()) 
 }
 
 func startMosquitto(t testing.TB, address string) func() {
+	return startMosquittoWith(t, address, "allow_anonymous true\n")
+}
+
+// startMosquittoWith starts Debian's broker with more lines in its configuration.
+func startMosquittoWith(t testing.TB, address, more string) func() {
 	t.Helper()
 	program, err := exec.LookPath("mosquitto")
 	if err != nil {
@@ -87,7 +92,7 @@ func startMosquitto(t testing.TB, address string) func() {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %s %s\nallow_anonymous true\npersistence false\n", port, host)
+	text := fmt.Sprintf("listener %s %s\npersistence false\n%s", port, host, more)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ type request struct {
 func (b *Bus) open(ctx context.Context, to broker) (*session, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
-	conn, err := b.config.Dial(ctx, "tcp", to.address)
+	conn, err := b.dial(ctx, to)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", to.name, err)
 	}
@@ -72,11 +72,12 @@ func (b *Bus) open(ctx context.Context, to broker) (*session, error) {
 		lost:     make(chan error, 1),
 		done:     make(chan struct{}),
 	}
-	s.conn = &gatedConn{
+	gated := &gatedConn{
 		Conn:    conn,
 		gate:    newGate(conn, b.config.MaxPayload, len(b.config.Filters)),
 		timeout: writeTimeout,
 	}
+	s.conn = gated
 	s.client = paho.NewClient(s.options(b.config, b.receive))
 	// The library's handshake knows no context: closing the connection ends it.
 	unhook := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -88,7 +89,7 @@ func (b *Bus) open(ctx context.Context, to broker) (*session, error) {
 	}
 	if err != nil {
 		s.close()
-		return nil, fmt.Errorf("connect to %s: %w", to.name, err)
+		return nil, fmt.Errorf("connect to %s: %w", to.name, refusal(err, gated.failure()))
 	}
 	s.sender.Go(s.send)
 	return s, nil
@@ -154,7 +155,7 @@ func (s *session) join(ctx context.Context, filters []string) error {
 	granted := token.(*paho.SubscribeToken).Result()
 	for _, filter := range slices.Compact(slices.Sorted(slices.Values(filters))) {
 		if code, ok := granted[filter]; !ok || code > 2 {
-			return fmt.Errorf("the broker refused the subscription to %q: check its access list", filter)
+			return fmt.Errorf("%w: it refused the subscription to %q: check its access list", ErrRefused, filter)
 		}
 	}
 	return ctx.Err()

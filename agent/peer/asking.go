@@ -360,8 +360,8 @@ func (m *Machine) rangeAnswered(now time.Time, v View, a *author, g Give, brough
 	switch {
 	case brought:
 		a.given, a.due = true, now.Add(ingesting)
-	case g.More == 1 && among(v.Last, a.id):
-		a.due = now.Add(lastEvery)
+	case g.More == 1 && (among(v.Last, a.id) || len(g.Blocks)+len(g.Statements) == 0):
+		a.due = now.Add(lastEvery) // who gives nothing and holds more serves this author last
 	case g.More == 1:
 		a.due = now
 	default:

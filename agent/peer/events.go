@@ -8,7 +8,7 @@ import (
 )
 
 // Event is something that happened: one of [Connected], [Disconnected],
-// [Message], [Committed], [Tick], [Stopping].
+// [Message], [Committed], [Missing], [Tick], [Stopping].
 type Event interface{ event() }
 
 // Connected: a broker is connected and the subscriptions stand.
@@ -56,6 +56,10 @@ type Refusal struct {
 	Err error
 }
 
+// Missing: blocks of a chain that is held cannot be read any more. The store
+// answers them as not held; they are asked for until they are here again.
+type Missing struct{ Blocks []ledger.Ref }
+
 // Tick: the time of the last [SetTimer] has come. Extra ticks do no harm.
 type Tick struct{}
 
@@ -66,6 +70,7 @@ func (Connected) event()    {}
 func (Disconnected) event() {}
 func (Message) event()      {}
 func (Committed) event()    {}
+func (Missing) event()      {}
 func (Tick) event()         {}
 func (Stopping) event()     {}
 

@@ -70,6 +70,10 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		m.receive(now, v, e)
 	case Committed:
 		m.committed(now, v, e)
+	case Missing:
+		for _, b := range e.Blocks {
+			m.want(now, v, b.Hash, wantBlock, b.Author)
+		}
 	case Tick:
 		m.timer = time.Time{}
 	case Stopping:

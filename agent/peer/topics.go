@@ -55,6 +55,20 @@ func (t Topics) Filters(self ledger.KeyID) []string {
 	}
 }
 
+// All is the filter of everything in the network.
+func (t Topics) All() string { return t.prefix + "#" }
+
+// Sayable returns the filters of what one gateway may publish, with self in place
+// of its key id: its own blocks, frontiers and status; questions and answers to
+// every other; evidence against anybody, which its signatures prove; and the
+// roster heads, which say who sends them and are only a reason to ask.
+func (t Topics) Sayable(self string) []string {
+	return []string{
+		t.prefix + channelBlock + "/" + self, t.prefix + channelFrontier + "/" + self, t.prefix + channelStatus + "/" + self,
+		t.prefix + channelAsk + "/+", t.prefix + channelGive + "/+", t.prefix + channelEvidence + "/+", t.Roster(),
+	}
+}
+
 func (t Topics) of(channel string, id ledger.KeyID) string {
 	return t.prefix + channel + "/" + id.String()
 }

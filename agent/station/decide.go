@@ -147,11 +147,13 @@ func (s *step) sealed(e Sealed) {
 	c.phase, c.pending = settled, ledger.Decision{}
 	switch {
 	case e.Outcome == Durable:
+		c.failed = false
 		s.decided(p, c, d)
 	case e.Outcome == Stale && c.stale < maxStale:
 		c.stale++
 		s.decide(p, c) // also if the tag has left: it was scanned, and that is not lost
 	default:
+		c.failed = true
 		s.fault(p, c, cmp.Or(e.Detail, "scan it again"))
 	}
 	s.announceResolved()

@@ -69,6 +69,7 @@ type presentation struct {
 	order   string          // id of the order of a new item
 	shown   *Signal
 	waits   bool // may resolve itself
+	failed  bool // could not be recorded: that something changed does not mean that it can be now
 	alone   bool // decided anew without an act of a person
 }
 
@@ -139,6 +140,8 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.stored(e)
 	case Cancelled:
 		s.cancelled()
+	case Reconfigured:
+		s.reconfigured(e)
 	}
 	return s.effects
 }

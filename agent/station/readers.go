@@ -60,7 +60,7 @@ func (s *step) release(p *spot) {
 func (s *step) drop(p *spot) {
 	c := p.scans[0]
 	p.scans = slices.Delete(p.scans, 0, 1)
-	if c.waits {
+	if c.waits && !c.failed {
 		s.m.wait(p.reader, c.tag)
 	}
 }

@@ -3,6 +3,7 @@ package station
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"traveler.example/agent/journal"
 	"traveler.example/ledger"
@@ -107,7 +108,7 @@ func (s *step) announce(w waiter, name string, d ledger.Decision) {
 	case sig.Tag == w.tag, sig.Tag == "" && s.resting() == Idle:
 		sig = Signal{Word: canBeScanned, Reader: w.reader, Tag: w.tag, Decision: d, Text: text}
 	case s.m.notices < maxNotices:
-		sig.Text += "; " + text
+		sig.Text = strings.TrimSuffix(sig.Text, ".") + "; " + text
 	default:
 		return
 	}

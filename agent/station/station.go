@@ -42,7 +42,7 @@ type Badge struct {
 	Name   string       // in the roster
 }
 
-// Config is what the profile fixes for the life of the daemon.
+// Config is what the profile fixes until it is changed.
 type Config struct {
 	Gates    map[string]ledger.Gate // by reader; a reader not named here both accepts and completes
 	Badges   map[string]Badge       // by tag
@@ -95,21 +95,29 @@ type (
 	// Cancelled gives up what lies on the readers and waits. What is recorded
 	// stays; a withdrawal takes it back.
 	Cancelled struct{}
+	// Reconfigured: the profile has changed. Lost are the readers in whose place
+	// is another now, or none; Relit: the lights are others.
+	Reconfigured struct {
+		Config Config
+		Lost   []string
+		Relit  bool
+	}
 )
 
-func (Arrived) event()    {}
-func (Present) event()    {}
-func (Departed) event()   {}
-func (ReaderDown) event() {}
-func (ReaderUp) event()   {}
-func (Weighed) event()    {}
-func (Sealed) event()     {}
-func (Changed) event()    {}
-func (Opened) event()     {}
-func (Chosen) event()     {}
-func (Entered) event()    {}
-func (Stored) event()     {}
-func (Cancelled) event()  {}
+func (Arrived) event()      {}
+func (Present) event()      {}
+func (Departed) event()     {}
+func (ReaderDown) event()   {}
+func (ReaderUp) event()     {}
+func (Weighed) event()      {}
+func (Sealed) event()       {}
+func (Changed) event()      {}
+func (Opened) event()       {}
+func (Chosen) event()       {}
+func (Entered) event()      {}
+func (Stored) event()       {}
+func (Cancelled) event()    {}
+func (Reconfigured) event() {}
 
 // Outcome of an Append.
 type Outcome uint8

@@ -57,7 +57,7 @@ func TestCase08Assembly(t *testing.T) {
 		row{what: "news complete nothing by themselves", at: asm, do: func(g *gateway) { g.step(station.Changed{}) }, lights: "amber", says: "CAN BE SCANNED NOW B1|lift it and scan it again", logs: "scan.resolved"},
 		row{what: "nor more news", at: asm, do: func(g *gateway) { g.step(station.Changed{}) }, says: "CAN BE SCANNED NOW B1"},
 		row{what: "built in", at: asm, do: func(g *gateway) { lift("B1")(g); put("B1")(g) }, lights: "idle green", says: "COMPLETED B1|Take it to bench-1", logs: "scan.completed", seals: "report assemble with 2 parts"},
-		row{what: "the part is gone into it", at: asm, do: tap("S1"), lights: "amber idle", says: "ALREADY DONE S1|it became part of item", logs: "scan.already-done"},
+		row{what: "the part is gone into it", at: asm, do: tap("S1"), lights: "amber idle", says: "ALREADY DONE S1|it became part of", logs: "scan.already-done"},
 		row{what: "a mistake", at: asm, do: withdrawn("B1"), seals: "withdraw"},
 		row{what: "the parts are released", at: asm, do: tap("S1"), lights: "green-again idle", says: "ACCEPTED (already) S1|It is for B1", logs: "scan.repeated"},
 		row{what: "and so is the parent", at: asm, do: func(g *gateway) { lift("B1")(g); tap("B1")(g) }, lights: "green-again idle", says: "ACCEPTED (already) B1", logs: "scan.repeated"},
@@ -107,7 +107,7 @@ func TestCase09WordsBesideOthers(t *testing.T) {
 		row{what: "another lies there", at: press, do: put("T2"), lights: "green", says: "ACCEPTED T2", logs: "scan.accepted", seals: "accept press"},
 		row{
 			what: "the first is reported", at: press, do: func(*gateway) { tap("T1")(drill); p.deliver() }, lights: "green-again",
-			says: "ACCEPTED T2|then scan again.; CAN BE SCANNED NOW T1", logs: "scan.resolved", seals: "report drill",
+			says: "ACCEPTED T2|then scan again; CAN BE SCANNED NOW T1", logs: "scan.resolved", seals: "report drill",
 		},
 		row{what: "the other is lifted", at: press, do: lift("T2"), lights: "idle", says: "ACCEPTED T2|CAN BE SCANNED NOW T1"},
 	)

@@ -18,7 +18,8 @@ import (
 )
 
 func (a *app) gatewayCommand() *cobra.Command {
-	return a.group("gateway", "Let gateways in and list them", "", a.gatewayAdd(), a.gatewayList())
+	return a.group("gateway", "Let gateways in, replace and revoke them", "",
+		a.gatewayAdd(), a.gatewayTicket(), a.gatewayList(), a.gatewayReplace(), a.gatewayRevoke(), a.gatewayWiden())
 }
 
 // gatewayFlags are the flags of gateway add.
@@ -26,7 +27,8 @@ type gatewayFlags struct {
 	draft     agent.ProfileDraft
 	witness   bool
 	noWitness bool
-	admins    []string
+	roster    rosterFlags
+	keys      *keyFlags
 }
 
 func (a *app) gatewayAdd() *cobra.Command {
@@ -34,7 +36,9 @@ func (a *app) gatewayAdd() *cobra.Command {
 	c := a.command("add NAME --station ID", "Let a gateway in and prepare its directory",
 		`Make a gateway's key and write all that its board needs into
 DIR/gateways/NAME: profile.toml, gateway.key, genesis.cbor and roster.
-An admin's key in DIR/keys signs the enrolment.
+An admin's key in DIR/keys signs the enrolment. The board's key is in clear, for
+a board must start with nobody there; with --new-passphrase-file the daemon
+needs that passphrase, too (travelerd --help).
 
 With --socket the enrolment is also handed to that running gateway, which
 spreads it; gateways that are up need no restart.`,
@@ -44,32 +48,46 @@ spreads it; gateways that are up need no restart.`,
 		})
 	c.Example = `  traveler gateway add G-INTAKE --station INTAKE-1 --intake --order WO-1 --listen 0.0.0.0:1883
   traveler gateway add G-DRILL-1 --station DRILL-1 --profile drilling --board rpi-4 --broker mqtt://g-intake:1883`
+	f.define(c)
+	_ = c.MarkFlagRequired("station") // the flag is defined above
+	f.roster.define(c)
+	f.keys = a.newKeyFlags(c, true)
+	f.keys.board = true
+	f.keys.algorithm(c)
+	return c
+}
+
+// define defines the flags that describe a gateway.
+func (f *gatewayFlags) define(c *cobra.Command) {
 	flags, d := c.Flags(), &f.draft
 	flags.StringVar(&d.Station, "station", "", "id of the station that it serves")
 	flags.StringVar(&d.WorkCentre, "work-centre", "", "work centre that the station belongs to (default: the station profile's)")
 	flags.BoolVar(&d.Intake, "intake", false, "the station takes new items in")
+	flags.BoolVar(&f.witness, "witness", false, fmt.Sprintf("its word counts for confirmation (default: the first %d gateways)", agent.DefaultWitnesses))
+	flags.BoolVar(&f.noWitness, "no-witness", false, "its word does not count for confirmation")
+	c.MarkFlagsMutuallyExclusive("witness", "no-witness")
+	f.defineBoard(c)
+}
+
+// defineBoard defines those that describe the board alone.
+func (f *gatewayFlags) defineBoard(c *cobra.Command) {
+	flags, d := c.Flags(), &f.draft
 	flags.StringVar(&d.Order, "order", "", "work order that an intake makes items for")
 	flags.StringVar(&d.Profile, "profile", "", "station profile: a built-in name or a file (default: intake with --intake, else one PN532, in-out)")
 	flags.StringVar(&d.Board, "board", "", "board profile: a built-in name or a file (default: generic of this machine's kind)")
 	flags.StringArrayVar(&d.Brokers, "broker", nil, "URL of a broker, such as mqtt://broker:1883; may be given again, tried in order")
 	flags.StringVar(&d.Listen, "listen", "", "HOST:PORT on which the gateway itself serves a broker")
 	flags.StringToStringVar(&d.Ports, "port", nil, "device of a port role, such as reader0=/dev/serial/by-id/…; may be given again")
-	flags.BoolVar(&f.witness, "witness", false, fmt.Sprintf("its word counts for confirmation (default: the first %d gateways)", agent.DefaultWitnesses))
-	flags.BoolVar(&f.noWitness, "no-witness", false, "its word does not count for confirmation")
-	flags.StringArrayVar(&f.admins, "sign", nil, "name of an admin who signs; may be given again (default: those whose keys are here)")
-	c.MarkFlagsMutuallyExclusive("witness", "no-witness")
-	_ = c.MarkFlagRequired("station") // the flag is defined above
-	return c
 }
 
 // added is what gateway add and identity add print for programs.
 type added struct {
-	Name      string       `json:"name"`
-	Key       ledger.KeyID `json:"key"`
-	Roles     string       `json:"roles"`
-	Station   string       `json:"station,omitempty"`
-	Path      string       `json:"path"` // of a gateway's directory, of a person's key
-	Statement ledger.Hash  `json:"statement"`
+	Name    string       `json:"name"`
+	Key     ledger.KeyID `json:"key"`
+	Roles   string       `json:"roles"`
+	Station string       `json:"station,omitempty"`
+	Path    string       `json:"path"` // of a gateway's directory, of a person's key
+	changed
 }
 
 func (a *app) addGateway(ctx context.Context, f gatewayFlags) error {
@@ -80,28 +98,32 @@ func (a *app) addGateway(ctx context.Context, f gatewayFlags) error {
 	if err := completeDraft(&f.draft); err != nil {
 		return err
 	}
-	signers, err := n.Signers(f.admins...)
+	form, err := f.keys.form(a)
 	if err != nil {
-		return hintf(err, "keys of admins stand in %s", filepath.Join(n.Dir, agent.KeysName))
+		return err
 	}
-	witness := f.witness || !f.noWitness && n.WitnessByDefault()
-	s, err := n.AddGateway(a.now().UnixMilli(), f.draft.Text(), witness, signers...)
+	h, err := f.roster.signers(n)
+	if err != nil {
+		return err
+	}
+	prepared, err := n.PrepareGateway(f.draft.Text(), f.witness || !f.noWitness && n.WitnessByDefault(), form)
 	if err != nil {
 		return explainProfile(err)
 	}
-	if err := a.handOver(ctx, s); err != nil {
+	done, err := a.changeRoster(ctx, n, f.roster, h, prepared)
+	if err != nil {
 		return err
 	}
-	out := newlyAdded(n, s)
+	out := newlyAdded(prepared.Changes[0], done)
 	out.Station, out.Path = f.draft.Station, n.Board(f.draft.Gateway)
 	return a.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "gateway %s is let in for station %s\n", out.Name, out.Station)
+		done.say(w, fmt.Sprintf("gateway %s is let in for station %s", out.Name, out.Station))
 		sh := newSheet(w)
 		sh.value("  key", out.Key.String())
 		sh.value("  roles", out.Roles)
 		sh.value("  directory", out.Path)
 		sh.flush()
-		fmt.Fprintln(w, inClear)
+		fmt.Fprintln(w, protectedWord(form))
 		fmt.Fprintf(w, "next: travelerd --profile %s\n", filepath.Join(out.Path, agent.ProfileName))
 	})
 }
@@ -163,10 +185,9 @@ func (a *app) handOver(ctx context.Context, s ledger.Statement) error {
 	return nil
 }
 
-// newlyAdded tells whom an enrolment let in.
-func newlyAdded(n *agent.Network, s ledger.Statement) added {
-	who, _ := n.Register.Current().Identity(s.Changes[0].Key.ID())
-	return added{Name: who.Name, Key: who.ID, Roles: who.Roles.String(), Statement: s.Hash()}
+// newlyAdded tells whom an enrolment lets in.
+func newlyAdded(enrol ledger.Change, done changed) added {
+	return added{Name: enrol.Name, Key: enrol.Key.ID(), Roles: enrol.Roles.String(), changed: done}
 }
 
 // gatewayLine is a gateway in a list.

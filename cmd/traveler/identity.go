@@ -18,15 +18,18 @@ import (
 var personRoles = []ledger.Role{ledger.RolePlanner, ledger.RoleQuality, ledger.RoleOperator, ledger.RoleAuditor}
 
 func (a *app) identityCommand() *cobra.Command {
-	return a.group("identity", "Let people in and list them", "", a.identityAdd(), a.identityList())
+	return a.group("identity", "Let people in, list and revoke them", "", a.identityAdd(), a.identityList(), a.identityRevoke())
 }
 
 func (a *app) identityAdd() *cobra.Command {
-	var roles, admins []string
+	var roles []string
+	var roster rosterFlags
+	var keys *keyFlags
 	c := a.command("add NAME --role ROLE", "Let a person in and make the person's key",
 		`Make a person's key in DIR/people/NAME.key and enrol it. A planner issues work
 orders, quality rules on items, an operator signs off work with a badge.
-The name goes into the ledger for ever: choose a pseudonym.
+The name goes into the ledger for ever: choose a pseudonym. The key is protected
+by a passphrase that only this person should know, unless --clear is given.
 
 With --socket the enrolment is also handed to that running gateway.`,
 		func(ctx context.Context, args []string) error {
@@ -34,12 +37,18 @@ With --socket the enrolment is also handed to that running gateway.`,
 			if err != nil {
 				return err
 			}
-			return a.addPerson(ctx, args[0], set, admins)
+			form, err := keys.form(a)
+			if err != nil {
+				return err
+			}
+			return a.addPerson(ctx, args[0], set, form, roster)
 		})
 	c.Example = "  traveler identity add pat --role planner\n  traveler identity add quinn --role quality --socket /run/traveler/control.sock"
 	c.Flags().StringArrayVar(&roles, "role", nil, "planner, quality, operator or auditor; may be given again")
-	c.Flags().StringArrayVar(&admins, "sign", nil, "name of an admin who signs; may be given again (default: those whose keys are here)")
+	roster.define(c)
 	_ = c.MarkFlagRequired("role") // the flag is defined above
+	keys = a.newKeyFlags(c, true)
+	keys.algorithm(c)
 	return c
 }
 
@@ -54,31 +63,32 @@ func parsePersonRoles(names []string) (set ledger.Role, err error) {
 	return set, nil
 }
 
-func (a *app) addPerson(ctx context.Context, name string, roles ledger.Role, admins []string) error {
+func (a *app) addPerson(ctx context.Context, name string, roles ledger.Role, form agent.KeyForm, f rosterFlags) error {
 	n, err := a.openNetwork()
 	if err != nil {
 		return err
 	}
-	signers, err := n.Signers(admins...)
-	if err != nil {
-		return hintf(err, "keys of admins stand in %s", filepath.Join(n.Dir, agent.KeysName))
-	}
-	s, err := n.AddPerson(a.now().UnixMilli(), name, roles, signers...)
+	h, err := f.signers(n)
 	if err != nil {
 		return err
 	}
-	if err := a.handOver(ctx, s); err != nil {
+	prepared, err := n.PreparePerson(name, roles, form)
+	if err != nil {
 		return err
 	}
-	out := newlyAdded(n, s)
+	done, err := a.changeRoster(ctx, n, f, h, prepared)
+	if err != nil {
+		return err
+	}
+	out := newlyAdded(prepared.Changes[0], done)
 	out.Path = filepath.Join(n.Dir, agent.PeopleName, name+".key")
 	return a.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is let in as %s\n", out.Name, strings.ReplaceAll(out.Roles, ",", ", "))
+		done.say(w, fmt.Sprintf("%s is let in as %s", out.Name, strings.ReplaceAll(out.Roles, ",", ", ")))
 		sh := newSheet(w)
 		sh.value("  key", out.Key.String())
 		sh.value("  file", out.Path)
 		sh.flush()
-		fmt.Fprintln(w, inClear)
+		fmt.Fprintln(w, protectedWord(form))
 	})
 }
 

@@ -15,9 +15,9 @@ import (
 )
 
 func (a *app) itemCommand() *cobra.Command {
-	return a.group("item", "Show items and rule on them",
+	return a.group("item", "Show items, correct and rule on them",
 		"Show items and rule on them. An item is named by its id or the beginning of it, by its printed id, or by its tag.",
-		a.itemShow(), a.itemList(), a.itemDispose(), a.itemWithdraw())
+		a.itemShow(), a.itemList(), a.itemDispose(), a.itemWithdraw(), a.itemAmend(), a.itemBind())
 }
 
 func (a *app) itemShow() *cobra.Command {

@@ -18,7 +18,7 @@ import (
 
 func (a *app) ledgerCommand() *cobra.Command {
 	return a.group("ledger", "The auditor's and maintenance's view of the ledger", "",
-		a.ledgerLog(), a.ledgerShow(), a.ledgerVerify(), a.ledgerRebuild(), a.ledgerStats())
+		a.ledgerLog(), a.ledgerShow(), a.ledgerVerify(), a.ledgerRebuild(), a.ledgerForsake(), a.ledgerStats())
 }
 
 func (a *app) ledgerLog() *cobra.Command {

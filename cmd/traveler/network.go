@@ -14,11 +14,11 @@ import (
 	"traveler.example/agent"
 )
 
-// inClear is what every command says that makes a key.
+// inClear is what every command says that makes a key in clear.
 const inClear = "the private key is in clear, readable by its owner only"
 
 func (a *app) networkCommand() *cobra.Command {
-	return a.group("network", "Found a network and show it", "", a.networkInit(), a.networkShow())
+	return a.group("network", "Found a network and show it", "", a.networkInit(), a.networkShow(), a.adminsCommand(), a.certificatesCommand())
 }
 
 // networkDir is the directory of the network.
@@ -34,24 +34,36 @@ func (a *app) openNetwork() (*agent.Network, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hintf(fmt.Errorf("no network in %s: %w", a.networkDir(), err), "traveler network init NAME founds one; --dir names the directory of another")
 	}
+	if err == nil {
+		n.Unlock = a.unlock
+	}
 	return n, err
 }
 
 func (a *app) networkInit() *cobra.Command {
 	var admins []string
 	var recovery string
+	var keys *keyFlags
 	c := a.command("init NAME", "Found a network",
 		`Found a network: make the keys of its admins, a recovery key and genesis.
 
 Of several admins more than half must sign every change of the roster. The
 recovery key decides if they no longer can; it belongs in a safe, not here.
-The keys are in clear for now: keep the directory where only admins can read it.`,
+The keys are protected by passphrases unless --clear is given. With
+--passphrase-file or --passphrase-fd all have the same one: change that of each
+with traveler key passphrase.`,
 		func(_ context.Context, args []string) error {
-			return a.initNetwork(agent.Founding{Name: args[0], Admins: admins, Recovery: recovery, Time: a.now().UnixMilli()})
+			form, err := keys.form(a)
+			if err != nil {
+				return err
+			}
+			return a.initNetwork(agent.Founding{Name: args[0], Admins: admins, Recovery: recovery, Time: a.now().UnixMilli(), Keys: form})
 		})
 	c.Example = "  traveler network init plant-7 --dir plant-7\n  traveler network init plant-7 --admin anna --admin ben --admin cora"
 	c.Flags().StringArrayVar(&admins, "admin", []string{"admin"}, "name of an admin; may be given again")
 	c.Flags().StringVar(&recovery, "recovery", "", "file for the recovery key (default DIR/"+agent.RecoveryName+")")
+	keys = a.newKeyFlags(c, false)
+	keys.algorithm(c)
 	return c
 }
 
@@ -83,7 +95,7 @@ func (a *app) initNetwork(f agent.Founding) error {
 		s.value("  admin keys", strings.Join(doc.Keys, ", "))
 		s.value("  recovery key", doc.Recovery)
 		s.flush()
-		fmt.Fprintf(w, "the keys are in clear, readable by their owner only\n")
+		fmt.Fprintln(w, protectedWords(f.Keys))
 		fmt.Fprintf(w, "move %s off this machine now: whoever has it can replace the admins\n", doc.Recovery)
 		fmt.Fprintf(w, "next: traveler gateway add NAME --station ID --dir %s\n", n.Dir)
 	})
@@ -129,6 +141,7 @@ func showNetwork(w io.Writer, doc agent.RosterDocument) {
 	s.value("people", fmt.Sprint(len(peopleOf(doc))))
 	s.value("doubled", strings.Join(doc.Doubled, ", "))
 	s.flush()
+	showRosterTroubles(w, doc)
 	if gateways := gatewaysOf(doc); len(gateways) > 0 {
 		fmt.Fprintln(w)
 		showGateways(w, gateways)

@@ -35,13 +35,17 @@ type app struct {
 	json    bool
 	timeout time.Duration
 
+	secret     source    // opens protected keys
+	prompt     *prompter // asks where no flag says the passphrase
+	workFactor int       // of new protected keys; 0: the usual
+
 	running bool // a command's own code has begun: errors are no longer about usage
 }
 
 // commands lists what traveler can do, in the order in which a plant meets it.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.networkCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(),
+		a.networkCommand(), a.rosterCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(),
 		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(), a.stationCommand(),
 		a.readerCommand(), a.emulateCommand(), a.demoCommand(),
 	}
@@ -66,12 +70,14 @@ of a stopped gateway, or a copy of one, and does not write to it.`)
 	flags.StringVar(&a.socket, "socket", "", "control socket of a running travelerd (default $TRAVELER_SOCKET or "+defaultSocket+")")
 	flags.StringVar(&a.dir, "dir", "", "directory of a stopped gateway, or of a network")
 	flags.BoolVar(&a.json, "json", false, "print JSON of a stable shape")
+	a.secret.register(flags, "the keys")
 	flags.DurationVar(&a.timeout, "timeout", defaultTimeout, "how long to wait for a running travelerd")
 	root.AddCommand(a.commands()...)
 	return root
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
+	a.prompt = &prompter{ctx: ctx, in: a.in, out: a.err}
 	root := a.root()
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)
@@ -122,26 +128,37 @@ func (a *app) command(use, short, long string, do func(ctx context.Context, args
 		Use: use, Short: short, Long: long, Args: arguments(use),
 		RunE: func(c *cobra.Command, args []string) error {
 			a.running = true
+			if err := a.secret.settle(); err != nil {
+				return err
+			}
 			return do(c.Context(), args)
 		},
 	}
 }
 
 // arguments holds a command to the arguments that its use names: upper-case
-// words before the first flag, | between names of one.
+// words before the first flag, | between names of one, … after one that may be
+// given again.
 func arguments(use string) cobra.PositionalArgs {
 	_, words, _ := strings.Cut(use, " ")
 	words, _, _ = strings.Cut(words, "--")
-	words = strings.TrimSpace(words)
+	words = strings.TrimSpace(strings.TrimRight(words, " [")) // [ of the first flag
 	optional := strings.HasPrefix(words, "[")
+	var names []string // of each argument
+	for _, w := range strings.Fields(strings.ReplaceAll(words, " | ", "|")) {
+		if names = append(names, strings.ReplaceAll(w, "|", " | ")); optional {
+			names = []string{words}
+		}
+	}
+	again := strings.HasSuffix(words, "…")
 	return func(_ *cobra.Command, args []string) error {
 		switch {
-		case words == "" && len(args) > 0:
+		case len(names) == 0 && len(args) > 0:
 			return fmt.Errorf("unexpected argument %q", args[0])
-		case words != "" && !optional && len(args) == 0:
-			return fmt.Errorf("%s is missing", words)
-		case len(args) > 1:
-			return fmt.Errorf("unexpected argument %q after %s", args[1], words)
+		case !optional && len(args) < len(names):
+			return fmt.Errorf("%s is missing", names[len(args)])
+		case len(args) > len(names) && !again:
+			return fmt.Errorf("unexpected argument %q after %s", args[len(names)], words)
 		}
 		return nil
 	}

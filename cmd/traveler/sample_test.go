@@ -215,6 +215,51 @@ func (d *sample) Roster(ctx context.Context) (agent.RosterDocument, error) {
 	}, nil)
 }
 
+func (d *sample) Statements(ctx context.Context) ([]agent.StatementDocument, error) {
+	return answer(ctx, d, []agent.StatementDocument{
+		{Hash: fill(0x61), Time: noon, Changes: []string{"let in G-DRILL-1 as gateway (key d1d1d1d1)"}, Signed: []string{"anna", "ben"}, Counts: true},
+		{Hash: fill(0x62), Time: noon, Changes: []string{"set p to 1"}, Signed: []string{"cora"}, Why: "it was signed by admins since replaced"},
+	}, nil)
+}
+
+func (d *sample) Chain(ctx context.Context, gateway string, keep []string) (agent.ChainEnd, error) {
+	end := agent.ChainEnd{Gateway: "G-DRILL-1", Held: 7, Heads: []ledger.Hash{fill(0x41)}, Items: []agent.ItemLine{}}
+	if len(keep) > 0 {
+		end.Heads, end.Beyond, end.Items = []ledger.Hash{fill(0x42)}, 5, []agent.ItemLine{housing}
+	}
+	if err := end.Key.UnmarshalText([]byte(gateway)); err != nil {
+		return end, fmt.Errorf("gateway %q: %w", gateway, agent.ErrNotFound)
+	}
+	return answer(ctx, d, end, nil)
+}
+
+func (d *sample) Bindings(ctx context.Context, item string) (agent.BindingsDocument, error) {
+	if item != housing.Label {
+		return answer(ctx, d, agent.BindingsDocument{}, fmt.Errorf("item %q: %w", item, agent.ErrNotFound))
+	}
+	return answer(ctx, d, agent.BindingsDocument{
+		Item: housing.ID, Label: housing.Label, Bindings: []agent.BindingLine{{Tx: fill(0x51), Tags: []string{"04A1B2C3D4E5F6", "E2801161"}}},
+	}, nil)
+}
+
+func (d *sample) Amend(ctx context.Context, item string, body ledger.Amend) (agent.Receipt, error) {
+	return d.sealed(ctx, item, body)
+}
+
+func (d *sample) Bind(ctx context.Context, item string, q agent.BindQuery) (agent.Receipt, error) {
+	return d.sealed(ctx, item, q)
+}
+
+// sealed writes what it was asked to seal to SAMPLE_SEALED.
+func (d *sample) sealed(ctx context.Context, item string, what any) (agent.Receipt, error) {
+	if file := os.Getenv("SAMPLE_SEALED"); file != "" {
+		if err := os.WriteFile(file, fmt.Appendf(nil, "%+v\n", what), 0o644); err != nil {
+			return agent.Receipt{}, err
+		}
+	}
+	return d.Withdraw(ctx, item, "")
+}
+
 func (d *sample) Evidence(ctx context.Context) ([]agent.EvidenceDocument, error) {
 	return answer(ctx, d, []agent.EvidenceDocument{{Author: "G-OLD", Key: fillKey(0xd3), Height: 1, A: fill(0x71), B: fill(0x72)}}, nil)
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -15,9 +17,12 @@ import (
 // submit signs a transaction with a person's key, once it is sure that the
 // network knows the key in that role, and has the gateway seal it.
 func (a *app) submit(ctx context.Context, d agent.Desk, keyFile string, role ledger.Role, t ledger.Tx) (agent.Receipt, error) {
-	key, err := agent.LoadKey(keyFile)
-	if err != nil {
+	key, err := agent.LoadKey(keyFile, a.unlock)
+	if errors.Is(err, fs.ErrNotExist) {
 		return agent.Receipt{}, hintf(err, "traveler identity add makes keys of people; name the file with --key")
+	}
+	if err != nil {
+		return agent.Receipt{}, err
 	}
 	if err := checkRole(ctx, d, key, keyFile, role); err != nil {
 		return agent.Receipt{}, err

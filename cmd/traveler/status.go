@@ -41,6 +41,9 @@ func (a *app) showStatus(w io.Writer, st agent.Status) {
 	if st.Running {
 		s.value("broker", orDash(nonEmpty(st.Broker)))
 		s.value("clock", st.Clock)
+		for _, c := range st.Certificates {
+			s.value("certificate", certificateWords(c))
+		}
 	}
 	s.value("chain", fmt.Sprintf("height %d", st.Height)+yes(st.Height > 0, ", head "+st.Head.Short()))
 	s.value("ledger", fmt.Sprintf("%s, %s, %s", count(st.Blocks, "block"), count(st.Transactions, "transaction"), count(st.Items, "item")))

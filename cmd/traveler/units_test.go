@@ -44,6 +44,9 @@ func TestExitCodesFollowTheClassOfAnError(t *testing.T) {
 		{drivers.ErrSilent, exitUnreachable},
 		{agent.ErrNotPermitted, exitNotPermitted},
 		{agent.ErrKeyOpen, exitNotPermitted},
+		{agent.ErrNeedPassphrase, exitUsage},
+		{agent.ErrPassphrase, exitNotPermitted},
+		{agent.ErrWeakPassphrase, exitUsage},
 		{fmt.Errorf("%w: dial: %w", agent.ErrUnreachable, fs.ErrPermission), exitNotPermitted},
 		{agent.ErrConflict, exitConflict},
 		{agent.ErrAmbiguous, exitConflict},
@@ -267,12 +270,12 @@ func TestHostileNamesStayOutOfPaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	env := func(string) string { return "" }
-	if code := run(t.Context(), []string{"network", "init", "p", "--dir", dir}, nil, &bytes.Buffer{}, &bytes.Buffer{}, env); code != exitOK {
+	if code := run(t.Context(), []string{"network", "init", "p", "--clear", "--dir", dir}, nil, &bytes.Buffer{}, &bytes.Buffer{}, env); code != exitOK {
 		t.Fatalf("network init: %d", code)
 	}
 	for _, name := range []string{"../up", "a/b", ".hidden", "a b", "", strings.Repeat("x", 65), "a\x00b", "ä"} {
 		var errs bytes.Buffer
-		code := run(t.Context(), []string{"identity", "add", name, "--role", "planner", "--dir", dir}, nil, &bytes.Buffer{}, &errs, env)
+		code := run(t.Context(), []string{"identity", "add", name, "--role", "planner", "--clear", "--dir", dir}, nil, &bytes.Buffer{}, &errs, env)
 		if code != exitUsage || !strings.Contains(errs.String(), "error: name cannot be used: ") {
 			t.Errorf("name %q: exit code %d, %s", name, code, errs.String())
 		}

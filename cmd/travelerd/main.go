@@ -1,9 +1,10 @@
 // Command travelerd is the gateway of one station.
 //
-//	travelerd --profile FILE
+//	travelerd --profile FILE [--passphrase-file FILE | --passphrase-fd N]
 //
 // It reads the profile, says READY to systemd when it serves the station, and
-// ends in order on SIGTERM or SIGINT within five seconds. Exit codes: 0 after an
+// ends in order on SIGTERM or SIGINT within five seconds; on SIGHUP it reads the
+// profile again and goes on under it. Exit codes: 0 after an
 // orderly end, 78 (EX_CONFIG) when the profile, key or genesis must be mended
 // first, 1 when it could not go on.
 package main
@@ -18,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -48,6 +50,16 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 	flags := flag.NewFlagSet("travelerd", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	file := flags.String("profile", "/etc/traveler/profile.toml", "the gateway's profile")
+	var keys agent.KeySource
+	flags.Func("passphrase-file", "file with the passphrase of the gateway's key", func(path string) error {
+		keys.Passphrase = agent.PassphraseFile(path)
+		return nil
+	})
+	flags.Func("passphrase-fd", "open descriptor with the passphrase of the gateway's key", func(s string) error {
+		fd, err := strconv.ParseUint(s, 10, 16)
+		keys.Passphrase = agent.PassphraseFD(int(fd))
+		return err
+	})
 	show := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		return exitConfig
@@ -61,14 +73,20 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 		fmt.Fprintf(stderr, "error: the profile cannot be used\n%v\nhint: traveler profile check %s\n", err, *file)
 		return exitConfig
 	}
-	j := journal.New(journal.Open(stderr, os.Getenv, p.LogLevel), time.Now)
-	return serve(ctx, p, j)
+	level := new(slog.LevelVar)
+	level.Set(p.LogLevel)
+	j := journal.New(journal.Open(stderr, os.Getenv, level), time.Now)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	keys.Credentials = os.Getenv("CREDENTIALS_DIRECTORY")
+	return serve(ctx, p, keys, reloads{file: *file, asked: hangups, level: level, logger: j})
 }
 
 // serve runs the gateway until ctx ends.
-func serve(ctx context.Context, p profiles.Profile, j *journal.Journal) int {
-	started := time.Now()
-	g, err := agent.Assemble(ctx, p, buildVersion(), j)
+func serve(ctx context.Context, p profiles.Profile, keys agent.KeySource, r reloads) int {
+	started, j := time.Now(), r.logger
+	g, err := agent.Assemble(ctx, p, keys, buildVersion(), j)
 	if err != nil {
 		j.Event(ctx, journal.DaemonFailed, "the gateway cannot start: "+err.Error(), slog.Any(journal.KeyError, err))
 		if errors.Is(err, agent.ErrSetUp) {
@@ -82,7 +100,7 @@ func serve(ctx context.Context, p profiles.Profile, j *journal.Journal) int {
 	j.Event(ctx, journal.DaemonReady, fmt.Sprintf("gateway %s serves station %s, ready after %d ms",
 		p.Gateway, p.Work.Station, time.Since(started).Milliseconds()), slog.String(journal.KeyStation, p.Work.Station))
 	notify(daemon.SdNotifyReady)
-	err = attend(ctx, g, j, ended)
+	err = attend(ctx, g, r, ended)
 	cancel()
 	return end(ctx, g, j, err, ended)
 }
@@ -92,7 +110,7 @@ const statusEvery = 5 * time.Second
 
 // attend keeps systemd informed until the gateway ends or is told to. The
 // watchdog is fed only while both loops of the gateway turn.
-func attend(ctx context.Context, g *agent.Gateway, j *journal.Journal, ended chan error) error {
+func attend(ctx context.Context, g *agent.Gateway, r reloads, ended chan error) error {
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || watchdog <= 0 {
 		watchdog = time.Minute
@@ -101,7 +119,7 @@ func attend(ctx context.Context, g *agent.Gateway, j *journal.Journal, ended cha
 	defer feed.Stop()
 	status := time.NewTicker(statusEvery)
 	defer status.Stop()
-	outages := j.Outages()
+	outages := r.logger.Outages()
 	for {
 		select {
 		case <-ctx.Done():
@@ -112,6 +130,8 @@ func attend(ctx context.Context, g *agent.Gateway, j *journal.Journal, ended cha
 				err = errors.New("it ended by itself")
 			}
 			return err
+		case <-r.asked:
+			r.do(ctx, g)
 		case <-feed.C:
 			if g.Alive(watchdog) {
 				outages.Up(ctx, journal.DaemonStalled, "", "the loops of the gateway turn again", slog.String(journal.KeyReason, "loops turn"))

@@ -49,7 +49,7 @@ func newPlant(t *testing.T) *plant {
 	ok(t, err)
 	p := &plant{Network: n, t: t}
 	for name, role := range map[string]ledger.Role{"planner": ledger.RolePlanner, "quality": ledger.RoleQuality} {
-		_, err := n.AddPerson(time.Now().UnixMilli(), name, role, p.admin()...)
+		_, err := n.AddPerson(time.Now().UnixMilli(), name, role, agent.KeyForm{}, p.admin()...)
 		ok(t, err)
 	}
 	return p
@@ -66,7 +66,14 @@ func (p *plant) admin() []crypto.Signer {
 // is.
 func (p *plant) gateway(name, station, profile, more string) *gateway {
 	p.t.Helper()
-	text := fmt.Sprintf(`gateway = %q
+	_, err := p.AddGateway(time.Now().UnixMilli(), []byte(boardText(name, station, profile, more)), true, agent.KeyForm{}, p.admin()...)
+	ok(p.t, err)
+	return &gateway{t: p.t, dir: p.Board(name), plant: p, name: name}
+}
+
+// boardText is the profile of a gateway of a test.
+func boardText(name, station, profile, more string) string {
+	return fmt.Sprintf(`gateway = %q
 board = "demo"
 station = %q
 data_dir = "data"
@@ -88,9 +95,6 @@ name = "lamp"
 kind = "lines"
 path = "lamp"
 `, name, profile, more, station)
-	_, err := p.AddGateway(time.Now().UnixMilli(), []byte(text), true, p.admin()...)
-	ok(p.t, err)
-	return &gateway{t: p.t, dir: p.Board(name), plant: p, name: name}
 }
 
 // gateway is one travelerd with its emulated reader.
@@ -100,6 +104,7 @@ type gateway struct {
 	name  string
 	dir   string
 	env   []string // more of it for the daemon
+	flags []string // more of them
 
 	reader *emulate.PN532
 	socket *emulate.Socket
@@ -123,7 +128,7 @@ func (g *gateway) plug() {
 // start runs the daemon under a command, such as strace; none: by itself.
 func (g *gateway) start(under ...string) {
 	g.t.Helper()
-	args := append(under, os.Args[0], "--profile", filepath.Join(g.dir, agent.ProfileName))
+	args := append(append(under, os.Args[0], "--profile", filepath.Join(g.dir, agent.ProfileName)), g.flags...)
 	g.cmd = exec.Command(args[0], args[1:]...)
 	g.cmd.Env = append(append(os.Environ(), childEnv+"=1"), g.env...)
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

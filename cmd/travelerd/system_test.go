@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,6 +55,14 @@ func TestSystemd(t *testing.T) {
 	for _, want := range []string{"READY=1", "WATCHDOG=1", "STATUS=station INTAKE-1, 0 items; no broker"} {
 		g.until(want, heard(want))
 	}
+	g.hangUp()
+	g.until("RELOADING=1", heard("RELOADING=1\nMONOTONIC_USEC="))
+	g.until("READY=1 after the reload", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		i := slices.IndexFunc(told, func(s string) bool { return strings.HasPrefix(s, "RELOADING=1") })
+		return i >= 0 && slices.Contains(told[i:], "READY=1")
+	})
 	if code := g.stop(); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
