@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,11 @@ type Config struct {
 	// Wrap, if any, returns the command under which a gateway's daemon runs, such
 	// as a tracer; the daemon and its arguments follow.
 	Wrap func(gateway string) []string
+	// Broker is the host:port of a broker that runs already. Empty: intake's gateway
+	// hosts one.
+	Broker string
+	// Gateways are the names of those that are built, of Places; nil: all of them.
+	Gateways []string
 	// UnsafeNoSync lets the gateways show lights before the disk has flushed. For
 	// tests that prove that the flush is needed.
 	UnsafeNoSync bool
@@ -70,8 +76,8 @@ func FindDaemon() (string, error) {
 	return filepath.Abs(path)
 }
 
-// New founds a network in cfg.Dir with seven gateways, all of them witnesses, and
-// its people, and plugs in the devices. Nothing runs yet. Close it after use.
+// New founds a network in cfg.Dir with the gateways, all of them witnesses, and its
+// people, and plugs in the devices. Nothing runs yet. Close it after use.
 func New(cfg Config) (_ *Line, err error) {
 	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("directory of the line: %w", err)
@@ -85,19 +91,33 @@ func New(cfg Config) (_ *Line, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	if l.broker, err = freePort(); err != nil {
-		return nil, fmt.Errorf("finding a port for the broker: %w", err)
+	if l.broker = cfg.Broker; l.broker == "" {
+		if l.broker, err = freePort(); err != nil {
+			return nil, fmt.Errorf("finding a port for the broker: %w", err)
+		}
 	}
 	signers, err := l.found()
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range Places() {
+	for _, p := range cfg.places() {
 		if err := l.build(p, signers); err != nil {
 			return nil, fmt.Errorf("gateway %s: %w", p.Gateway, err)
 		}
 	}
 	return l, nil
+}
+
+// places are those whose gateways are built.
+func (c Config) places() []Place {
+	places := Places()
+	if c.Gateways != nil {
+		places = slices.DeleteFunc(places, func(p Place) bool { return !slices.Contains(c.Gateways, p.Gateway) })
+	}
+	for i := range places {
+		places[i].Broker = places[i].Broker && c.Broker == ""
+	}
+	return places
 }
 
 func mustBeEmpty(dir string) error {

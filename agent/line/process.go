@@ -165,6 +165,15 @@ func (p *process) kill() error {
 	return signal(p.cmd, syscall.SIGKILL)
 }
 
+func (p *process) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
 // end stops the process in order (SIGTERM) and for good. The error says that it
 // took too long or that it failed.
 func (p *process) end() error {

@@ -71,6 +71,9 @@ func (s *Station) Kill() error {
 	return nil
 }
 
+// PID is the gateway's process; 0: it does not run.
+func (s *Station) PID() int { return s.process.pid() }
+
 // CutBroker pulls the cable between the gateway and its broker until
 // RestoreBroker.
 func (s *Station) CutBroker() { s.cable.pull() }

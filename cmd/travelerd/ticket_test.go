@@ -127,8 +127,10 @@ func enrolledKey(t *testing.T, g *gateway, name string, want int) (keys []ledger
 func TestTicketRefused(t *testing.T) {
 	p := newPlant(t)
 	for name, spoil := range map[string]func(g *gateway){
-		"no ticket":  func(g *gateway) { ok(t, os.Remove(filepath.Join(g.dir, agent.TicketName))) },
-		"a misprint": func(g *gateway) { ok(t, os.WriteFile(filepath.Join(g.dir, agent.TicketName), []byte("0000-1111\n"), 0o600)) },
+		"no ticket": func(g *gateway) { ok(t, os.Remove(filepath.Join(g.dir, agent.TicketName))) },
+		"a misprint": func(g *gateway) {
+			ok(t, os.WriteFile(filepath.Join(g.dir, agent.TicketName), []byte("0000-1111\n"), 0o600))
+		},
 		"another network's code": func(g *gateway) {
 			ok(t, os.WriteFile(filepath.Join(g.dir, agent.TicketName), []byte(agent.TicketCode{7}.String()), 0o600))
 		},
