@@ -54,7 +54,8 @@ type draft struct {
 }
 
 // Sizes of a block beside its transactions, at most: header with all roster
-// heads, signature, and the head of each transaction's byte string.
+// heads, signature (512 bytes with RSA-4096), and the head of each transaction's
+// byte string.
 const (
 	blockOverhead = 2048
 	txOverhead    = 3
@@ -85,8 +86,8 @@ func (s *session) appends(reqs []*request) error {
 
 // sealNext fills one block from the first requests and seals it. It returns how
 // many requests are answered. Every request is tried in a draft first, on top of
-// those before it; what it wrote is undone if it is stale. The sealed block then
-// takes the ordinary way of every block.
+// those before it; what it wrote is undone if it is stale. What the draft wrote
+// then becomes the sealed block's.
 func (s *session) sealNext(reqs []*request) (int, error) {
 	start := s.e.point()
 	d, err := s.newDraft()
@@ -107,11 +108,11 @@ func (s *session) sealNext(reqs []*request) (int, error) {
 		}
 	}
 	s.e.draft = nil
-	s.e.back(start)
 	if len(sealed) == 0 {
+		s.e.back(start)
 		return n, nil
 	}
-	return n, s.seal(d, sealed)
+	return n, s.seal(d, sealed, start)
 }
 
 // answerAll refuses all requests for a reason that is not the store's.
@@ -147,6 +148,9 @@ func (s *session) newDraft() (*draft, error) {
 			d.also = &mark
 		}
 		cites = append(cites, m.Roster...)
+	}
+	if me, ok := s.e.register.Current().Identity(own); ok && len(cites) == 0 {
+		cites = append(cites, me.Enrolled) // the first block says by what its author is enrolled
 	}
 	slices.SortFunc(cites, compareHashes)
 	if d.roster, err = s.e.register.Cite(slices.Compact(cites)); err != nil {
@@ -338,13 +342,15 @@ func (s *session) continuesHeads(t ledger.Tx) error {
 	return nil
 }
 
-// seal signs the draft and takes the block as every other.
-func (s *session) seal(d *draft, sealed []*request) error {
+// seal signs the draft and makes its writes the block's. What went before it in
+// the views is at start.
+func (s *session) seal(d *draft, sealed []*request, start undoPoint) error {
 	ms, clock := s.r.Stamp()
 	b, err := ledger.Seal(s.e.net, s.r.o.Signer, ledger.Draft{
 		Prev: d.prev, Also: d.also, Skip: d.skip, Time: ms, Clock: clock, Roster: d.roster, Txs: d.txs,
 	})
 	if err != nil {
+		s.e.back(start)
 		for _, q := range sealed {
 			q.answer(reply{err: err})
 		}
@@ -353,6 +359,32 @@ func (s *session) seal(d *draft, sealed []*request) error {
 	if err := s.e.fits(b.UnverifiedBlock); err != nil {
 		return fmt.Errorf("own block does not fit the chain: %w", err)
 	}
+	if err := s.adopt(d, b, start); err != nil {
+		return err
+	}
+	for _, q := range sealed {
+		s.replies = append(s.replies, func() { q.answer(reply{block: b}) })
+	}
+	return nil
+}
+
+// adopt puts the sealed block into the views. In a chain without branches nothing
+// is ordered by the hash of its newest block: there the draft's writes are right
+// once the hash takes the place of its stand-in. Else, and where one commit cannot
+// hold the writes, the block goes the way of every other.
+func (s *session) adopt(d *draft, b ledger.Block, start undoPoint) error {
+	forked, err := s.e.get(keyFork + string(s.r.own[:]))
+	if err != nil {
+		return err
+	}
+	if forked == nil && d.also == nil && s.e.bytes < s.r.store.limit() {
+		s.e.rename(d.ref.Hash, b.Hash())
+		delete(s.e.memo.marks, d.ref.Hash)
+		s.e.put(keyBlock+str(b.Hash()), b.Raw())
+		s.e.count(func(c *counters) { c.Bytes += uint64(len(b.Raw())) })
+		return nil
+	}
+	s.e.back(start)
 	if err := s.e.insert(sealingOf(b.UnverifiedBlock)); err != nil {
 		return err
 	}
@@ -360,14 +392,8 @@ func (s *session) seal(d *draft, sealed []*request) error {
 		return err
 	}
 	valid, err := s.allValid(b)
-	if err != nil {
-		return err
+	if err == nil && !valid {
+		err = fmt.Errorf("block %s: transactions valid in its draft are not valid in it", b.Ref())
 	}
-	if !valid {
-		return fmt.Errorf("block %s: transactions valid in its draft are not valid in it", b.Ref())
-	}
-	for _, q := range sealed {
-		s.replies = append(s.replies, func() { q.answer(reply{block: b}) })
-	}
-	return nil
+	return err
 }

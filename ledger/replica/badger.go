@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 const (
 	memTableSize   = 8 << 20
 	valueLogSize   = 16 << 20
-	valueThreshold = 128
+	valueThreshold = 1 << 10
 )
 
 // onDisk is the store of a gateway: Badger, with a checksum of our own under
@@ -61,7 +62,7 @@ func (o Options) badger(dir string, log badger.Logger) badger.Options {
 }
 
 func openBadger(dir string, o Options) (*onDisk, error) {
-	s := &onDisk{dir: dir, o: o, log: &badgerLog{o.Log}, quit: make(chan struct{})}
+	s := &onDisk{dir: dir, o: o, log: &badgerLog{log: o.Log}, quit: make(chan struct{})}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -166,6 +167,12 @@ func (s *onDisk) commit(writes *tree) (err error) {
 	if s.db == nil {
 		return ErrReadBack
 	}
+	s.log.unflushed.Store(false)
+	defer func() {
+		if err == nil && s.log.unflushed.Load() {
+			err = errUnflushed
+		}
+	}()
 	defer recovered("committing", &err)
 	txn := s.db.NewTransaction(true)
 	defer func() { txn.Discard() }()
@@ -272,9 +279,11 @@ func closeBadger(db *badger.DB) (err error) {
 }
 
 // size is what the store's files take of the disk.
-func (s *onDisk) size() int64 {
+func (s *onDisk) size() int64 { return sizeOf(s.dir) }
+
+func sizeOf(dir string) int64 {
 	var n int64
-	_ = filepath.WalkDir(s.dir, func(_ string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == ballastName {
 			return nil // a file that went meanwhile takes nothing
 		}
@@ -363,10 +372,22 @@ func (b *badgerSnapshot) walk(prefix, from string, each func(item *badger.Item, 
 
 func (b *badgerSnapshot) close() { b.txn.Discard() }
 
-// badgerLog passes on what Badger has to say.
-type badgerLog struct{ log *slog.Logger }
+// badgerLog passes on what Badger has to say. Of a value log that could not be
+// flushed Badger says no more than this: the commit itself succeeds.
+type badgerLog struct {
+	log       *slog.Logger
+	unflushed atomic.Bool
+}
+
+// unflushedWords are Badger's for it: value.go, valueLog.write.
+const unflushedWords = "Error while curlf sync"
+
+var errUnflushed = errors.New("the value log could not be flushed")
 
 func (l *badgerLog) Errorf(f string, a ...any) {
+	if strings.HasPrefix(f, unflushedWords) {
+		l.unflushed.Store(true)
+	}
 	l.log.Error("store", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
 }
 

@@ -41,7 +41,7 @@ func (e *engine) holds(hash ledger.Hash) (bool, error) {
 
 // tips returns the branch heads of an author, by height and hash.
 func tips(r reader, author ledger.KeyID) ([]ledger.Ref, error) {
-	refs, _, err := read[[]ledger.Ref](r, keyTips+string(author[:]))
+	refs, _, err := readRefs(r, keyTips+string(author[:]))
 	return refs, err
 }
 
@@ -55,7 +55,7 @@ func (e *engine) ancestor(old, young ledger.Ref) (bool, error) {
 	if old.Height == 0 {
 		return true, nil
 	}
-	fork, forked, err := read[[]ledger.Ref](e, keyFork+string(young.Author[:]))
+	fork, forked, err := readRefs(e, keyFork+string(young.Author[:]))
 	if err != nil {
 		return false, err
 	}
@@ -278,7 +278,7 @@ func (e *engine) insert(s sealing) error {
 
 // link writes what the chain's own records say of a block.
 func (e *engine) link(s sealing) error {
-	e.save(keyMark+str(s.ref.Hash), s.mark)
+	save(e, keyMark+str(s.ref.Hash), s.mark)
 	e.put(keyChain+refKey(s.ref), present)
 	if !s.mark.Also.IsZero() {
 		e.put(keyJoin+refKey(s.ref), present)
@@ -291,7 +291,7 @@ func (e *engine) link(s sealing) error {
 	refs := slices.DeleteFunc(slices.Clone(old), func(r ledger.Ref) bool { return r.Hash == s.mark.Prev || r.Hash == s.mark.Also })
 	refs = append(refs, s.ref)
 	slices.SortFunc(refs, compareRefs)
-	e.save(keyTips+author, refs)
+	save(e, keyTips+author, refsRecord(refs))
 	if len(refs) == 1 && len(old) <= 1 {
 		return nil // it follows the only head: no fork begins here
 	}
@@ -301,7 +301,7 @@ func (e *engine) link(s sealing) error {
 // noteFork keeps the lowest height at which an author has two blocks.
 func (e *engine) noteFork(r ledger.Ref) error {
 	key := keyFork + string(r.Author[:])
-	fork, forked, err := read[[]ledger.Ref](e, key)
+	fork, forked, err := readRefs(e, key)
 	if err != nil || (forked && fork[0].Height < r.Height) {
 		return err
 	}
@@ -314,7 +314,7 @@ func (e *engine) noteFork(r ledger.Ref) error {
 	for _, h := range hashes {
 		fork = append(fork, ledger.Ref{Author: r.Author, Height: r.Height, Hash: hashOf(h)})
 	}
-	e.save(key, fork)
+	save(e, key, refsRecord(fork))
 	return nil
 }
 

@@ -65,7 +65,7 @@ func TestFailedCommit(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlant(t, 1)
 			g := p.gateways[0]
-			f := &faulty{store: &memory{}, apply: apply}
+			f := &faulty{store: &Memory{}, apply: apply}
 			f.after.Store(-1)
 			var err error
 			g.r, err = over(t, p.options(g.key), f)
@@ -134,7 +134,7 @@ func TestReadBackRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, 1)
 		g := p.gateways[0]
-		u := &unreadable{faulty: &faulty{store: &memory{}}}
+		u := &unreadable{faulty: &faulty{store: &Memory{}}}
 		u.after.Store(-1)
 		var err error
 		g.r, err = over(t, p.options(g.key), u)
@@ -176,7 +176,7 @@ func TestCrashInRebuild(t *testing.T) {
 	}
 	p.state(ledger.Change{Kind: ledger.ChangeRevoke, Subject: p.gateways[1].id})
 	g := p.gateways[0]
-	mem := g.r.store.(*memory)
+	mem := g.r.store.(*Memory)
 	before := mem.entries.copied()
 	g.take(p.allStatements()...)
 	want, err := g.r.DumpHash()
@@ -191,7 +191,7 @@ func TestCrashInRebuild(t *testing.T) {
 	} {
 		crashes := 0
 		for k := int64(0); ; k++ {
-			m := &memory{entries: before.copied()}
+			m := &Memory{entries: before.copied()}
 			f := &faulty{store: m, bytes: 1 << 10}
 			f.after.Store(-1)
 			r, err := over(t, p.options(nil), f)

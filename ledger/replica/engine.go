@@ -70,33 +70,33 @@ func newEngine(base reader, register *ledger.Register, m *memo) (*engine, error)
 	return e, err
 }
 
-// undoPoint is all of an engine that a request may have changed.
+// undoPoint is all of an engine that a request may have changed. Items named as
+// changed stay so: readers look once more, and find nothing.
 type undoPoint struct {
 	mark
-	total          counters
-	counted        bool
-	todo           []job
-	stale, changed map[ledger.ItemID]bool
-	recalls        []recall
-	grown          map[ledger.KeyID]bool
+	total   counters
+	counted bool
+	todo    []job
+	stale   map[ledger.ItemID]bool
+	recalls []recall
+	grown   map[ledger.KeyID]bool
 }
 
 func (e *engine) point() undoPoint {
 	return undoPoint{
-		e.mark(), e.total, e.counted, slices.Clone(e.todo), maps.Clone(e.stale), maps.Clone(e.changed),
-		slices.Clone(e.recalls), maps.Clone(e.grown),
+		e.mark(), e.total, e.counted, slices.Clone(e.todo), maps.Clone(e.stale), slices.Clone(e.recalls), maps.Clone(e.grown),
 	}
 }
 
 func (e *engine) back(p undoPoint) {
 	e.undo(p.mark)
 	e.total, e.counted, e.todo, e.recalls = p.total, p.counted, slices.Clone(p.todo), slices.Clone(p.recalls)
-	e.stale, e.changed, e.grown = maps.Clone(p.stale), maps.Clone(p.changed), maps.Clone(p.grown)
+	e.stale, e.grown = maps.Clone(p.stale), maps.Clone(p.grown)
 	clear(e.memo.marks) // may know blocks of a draft
 }
 
 // save writes a record in its encoding.
-func (e *engine) save(key string, v any) { e.put(key, encode(v)) }
+func save[T any, R record[T]](e *engine, key string, v T) { e.put(key, encode[T, R](key, v)) }
 
 // count changes the totals.
 func (e *engine) count(change func(*counters)) {
@@ -151,7 +151,7 @@ func (e *engine) follow(before *engine) {
 // finish writes the totals.
 func (e *engine) finish() {
 	if e.counted {
-		e.save(keyCounters, e.total)
+		save(e, keyCounters, e.total)
 		e.counted = false
 	}
 }

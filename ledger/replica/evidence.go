@@ -14,7 +14,7 @@ const maxProof = 64
 // of the blocks held where there are two at one height, else as it came from a
 // peer.
 func (v *View) EvidenceObject(author ledger.KeyID) (ledger.Evidence, bool, error) {
-	fork, forked, err := read[[]ledger.Ref](v.r, keyFork+string(author[:]))
+	fork, forked, err := readRefs(v.r, keyFork+string(author[:]))
 	if err != nil {
 		return ledger.Evidence{}, false, err
 	}

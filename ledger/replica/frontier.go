@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"container/heap"
 	"slices"
 
@@ -21,7 +22,7 @@ func (e *engine) testify(f ledger.Frontier) ([]ledger.KeyID, error) {
 			continue // a stranger: the witness says it again once the roster is here
 		}
 		key := keyFrontier + string(entry.Author[:]) + string(f.Witness[:])
-		old, _, err := read[[]ledger.Ref](e, key)
+		old, _, err := readRefs(e, key)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +33,7 @@ func (e *engine) testify(f ledger.Frontier) ([]ledger.KeyID, error) {
 		if slices.Equal(old, refs) {
 			continue
 		}
-		e.save(key, refs)
+		save(e, key, refsRecord(refs))
 		if !slices.Contains(about, entry.Author) {
 			about = append(about, entry.Author)
 		}
@@ -92,6 +93,9 @@ func (e *engine) maximal(refs []ledger.Ref) ([]ledger.Ref, error) {
 // confirm looks whether more of an author's chain is covered by a majority of
 // the witnesses now, and stores it. What was confirmed stays so.
 func (e *engine) confirm(author ledger.KeyID) error {
+	if all, err := e.allConfirmed(author); all || err != nil {
+		return err
+	}
 	words, err := e.words(author)
 	if err != nil {
 		return err
@@ -101,7 +105,7 @@ func (e *engine) confirm(author ledger.KeyID) error {
 		return nil
 	}
 	key := keyConfirmed + string(author[:])
-	old, _, err := read[[]ledger.Ref](e, key)
+	old, _, err := readRefs(e, key)
 	if err != nil {
 		return err
 	}
@@ -111,9 +115,20 @@ func (e *engine) confirm(author ledger.KeyID) error {
 	}
 	refs, err := e.maximal(append(slices.Clone(old), more...))
 	if err == nil && !slices.Equal(old, refs) {
-		e.save(key, refs)
+		save(e, key, refsRecord(refs))
 	}
 	return err
+}
+
+// allConfirmed reports whether nothing of an author's chain is left to confirm: a
+// majority has spoken, and what the others say changes nothing.
+func (e *engine) allConfirmed(author ledger.KeyID) (bool, error) {
+	heads, err := e.get(keyTips + string(author[:]))
+	if err != nil || heads == nil {
+		return false, err
+	}
+	confirmed, err := e.get(keyConfirmed + string(author[:]))
+	return bytes.Equal(heads, confirmed), err
 }
 
 // words returns what the witnesses of the current roster say of an author, as
@@ -121,7 +136,7 @@ func (e *engine) confirm(author ledger.KeyID) error {
 func (e *engine) words(author ledger.KeyID) (map[ledger.KeyID][]ledger.Ref, error) {
 	prefix := keyFrontier + string(author[:])
 	all := map[string][]ledger.Ref{}
-	err := scanRecords(e, prefix, "", func(key string, refs []ledger.Ref) bool {
+	err := scanRefs(e, prefix, "", func(key string, refs []ledger.Ref) bool {
 		all[key] = refs
 		return true
 	})
@@ -140,7 +155,7 @@ func (e *engine) words(author ledger.KeyID) (map[ledger.KeyID][]ledger.Ref, erro
 			return nil, err
 		}
 		if !slices.Equal(old, refs) {
-			e.save(key, refs)
+			save(e, key, refsRecord(refs))
 		}
 		for _, r := range refs {
 			held, err := e.holds(r.Hash)
@@ -158,7 +173,7 @@ func (e *engine) words(author ledger.KeyID) (map[ledger.KeyID][]ledger.Ref, erro
 // covered returns the highest blocks that a majority covers and old does not. In
 // a chain without branches that is the block at the majority's height.
 func (e *engine) covered(author ledger.KeyID, words map[ledger.KeyID][]ledger.Ref, old []ledger.Ref, majority int) ([]ledger.Ref, error) {
-	_, forked, err := read[[]ledger.Ref](e, keyFork+string(author[:]))
+	_, forked, err := readRefs(e, keyFork+string(author[:]))
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +294,7 @@ func (v *View) Confirmation(block ledger.Ref) (n, m int, confirmed bool, err err
 // Confirmed returns the heads up to which an author's chain is confirmed, by
 // height and hash.
 func (v *View) Confirmed(author ledger.KeyID) ([]ledger.Ref, error) {
-	refs, _, err := read[[]ledger.Ref](v.r, keyConfirmed+string(author[:]))
+	refs, _, err := readRefs(v.r, keyConfirmed+string(author[:]))
 	return refs, err
 }
 
@@ -287,7 +302,7 @@ func (v *View) Confirmed(author ledger.KeyID) ([]ledger.Ref, error) {
 // hash; blocks not held here among them.
 func (v *View) Covered(witness ledger.KeyID) ([]ledger.Ref, error) {
 	var out []ledger.Ref
-	err := scanRecords(v.r, keyFrontier, "", func(key string, refs []ledger.Ref) bool {
+	err := scanRefs(v.r, keyFrontier, "", func(key string, refs []ledger.Ref) bool {
 		if key[len(keyFrontier)+keyIDSize:] == string(witness[:]) {
 			out = append(out, refs...)
 		}

@@ -53,6 +53,11 @@ func (s *session) ingest(objects []Object) (Result, error) {
 	if err := in.statements(statements); err != nil {
 		return Result{}, err
 	}
+	for _, h := range in.res.Statements {
+		if err := in.adopt(h); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := in.chains(); err != nil {
 		return Result{}, err
 	}
@@ -91,7 +96,7 @@ func (in *intake) statements(all []ledger.Statement) error {
 			if _, held := in.s.e.register.Statement(st.Hash()); held {
 				continue
 			}
-			err := in.s.e.register.Add(st)
+			err := in.admit(st)
 			var gap *ledger.GapError
 			switch {
 			case err == nil:
@@ -116,11 +121,19 @@ func (in *intake) statements(all []ledger.Statement) error {
 	return in.s.recountChanged(before, in.s.e.register.Current())
 }
 
+// admit adds a statement to the register, if it does not come from a flood.
+func (in *intake) admit(st ledger.Statement) error {
+	if in.s.e.register.Crowded(st) {
+		return fmt.Errorf("%w: %d boards have redeemed this ticket already; its code has leaked: revoke the ticket", ledger.ErrRegisterFull, ledger.MaxRedemptions)
+	}
+	return in.s.e.register.Add(st)
+}
+
 // recountChanged has everything counted again of which a new roster may say
 // something else.
 func (s *session) recountChanged(before, now *ledger.Roster) error {
 	var authors []ledger.KeyID
-	err := scanRecords(s.e, keyTips, "", func(key string, _ []ledger.Ref) bool {
+	err := scanRefs(s.e, keyTips, "", func(key string, _ []ledger.Ref) bool {
 		authors = append(authors, ledger.KeyID([]byte(key[1:])))
 		return true
 	})
@@ -163,6 +176,9 @@ func (in *intake) chains() error {
 		if err := in.take(b, reason); err != nil {
 			return err
 		}
+		if err := in.adopt(b.Hash()); err != nil {
+			return err
+		}
 		if err := in.s.relieve(); err != nil {
 			return err
 		}
@@ -176,6 +192,7 @@ func (in *intake) mend(b ledger.UnverifiedBlock) {
 	key := keyBlock + str(b.Hash())
 	if raw, err := in.s.e.get(key); err != nil || !bytes.Equal(raw, b.Raw()) {
 		in.s.e.put(key, b.Raw())
+		in.s.r.healed(b.Hash())
 		in.s.r.log.Info("a damaged block was replaced", "block", b.Ref().String())
 	}
 }
@@ -237,7 +254,7 @@ func (in *intake) take(b ledger.UnverifiedBlock, unproven error) error {
 		in.res.Gaps = append(in.res.Gaps, Gap{Of: ref, Want: ref, Err: unproven})
 		return nil
 	}
-	_, wasForked, err := read[[]ledger.Ref](e, keyFork+string(ref.Author[:]))
+	_, wasForked, err := readRefs(e, keyFork+string(ref.Author[:]))
 	if err != nil {
 		return err
 	}
@@ -247,7 +264,7 @@ func (in *intake) take(b ledger.UnverifiedBlock, unproven error) error {
 	in.res.Blocks = append(in.res.Blocks, ref)
 	in.res.OwnBranch = in.res.OwnBranch || ref.Author == in.s.r.own
 	if !wasForked {
-		_, forked, err := read[[]ledger.Ref](e, keyFork+string(ref.Author[:]))
+		_, forked, err := readRefs(e, keyFork+string(ref.Author[:]))
 		if err != nil {
 			return err
 		}
@@ -266,7 +283,7 @@ func (in *intake) name(author ledger.KeyID) {
 
 func (in *intake) frontier(f ledger.Frontier) error {
 	e := in.s.e
-	if err := f.Verify(e.net, e.register.Current()); err != nil {
+	if err := in.s.r.o.Pool.verifyFrontier(f, e.net, e.register.Current()); err != nil {
 		in.res.Refused = append(in.res.Refused, Refusal{What: "frontier", Author: f.Witness, Err: err})
 		return nil
 	}

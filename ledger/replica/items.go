@@ -21,7 +21,7 @@ func (e *engine) renew(item ledger.ItemID) error {
 	for i, rests := range restsOf(nodes) {
 		if rests != nodes[i].Rests {
 			nodes[i].Rests = rests
-			e.save(keyNode+str(item)+str(nodes[i].Tx), nodes[i])
+			save(e, nodeKey(item, nodes[i].Tx), nodeRecord(nodes[i]))
 		}
 	}
 	rec := old
@@ -31,16 +31,23 @@ func (e *engine) renew(item ledger.ItemID) error {
 	}
 	rec.Standing, rec.Station, rec.Reported = standingOf(nodes, rec.Heads)
 	e.relist(item, old, rec)
-	e.save(key, rec)
+	save(e, key, rec)
 	e.changed[item] = true
 	return nil
 }
 
+// unlisted is the standing of an item taken in by the transaction just judged,
+// until its record is renewed.
+const unlisted Standing = 0xff
+
 func (e *engine) relist(item ledger.ItemID, old, rec itemRecord) {
 	if old.Standing != rec.Standing {
-		e.delete(keyStanding + string(rune(old.Standing)) + str(item))
+		if old.Standing != unlisted {
+			e.delete(keyStanding + string(rune(old.Standing)) + str(item))
+			e.count(func(c *counters) { c.Items[old.Standing]-- })
+		}
 		e.put(keyStanding+string(rune(rec.Standing))+str(item), present)
-		e.count(func(c *counters) { c.Items[old.Standing]--; c.Items[rec.Standing]++ })
+		e.count(func(c *counters) { c.Items[rec.Standing]++ })
 	}
 	if old.Station != rec.Station {
 		if old.Station != "" {
@@ -57,9 +64,10 @@ func nodesOf(r reader, item ledger.ItemID) ([]ledger.Node, error) {
 	var nodes []ledger.Node
 	var failed error
 	err := r.scan(keyNode+str(item), "", func(key string, value []byte) bool {
-		var n ledger.Node
+		var n nodeRecord
 		failed = decode(key, value, &n)
-		nodes = append(nodes, n)
+		n.Item, n.Tx = item, hashOf(key[1+hashSize:])
+		nodes = append(nodes, ledger.Node(n))
 		return failed == nil
 	})
 	if err == nil {
@@ -235,7 +243,7 @@ func (e *engine) recountTx(tx ledger.TxID) error {
 	}
 	if best.Uncounted == v.Uncounted {
 		if best.Place != v.Place {
-			e.save(keyValid+str(tx), best)
+			save(e, keyValid+str(tx), best)
 		}
 		return nil
 	}

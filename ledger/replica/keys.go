@@ -20,7 +20,7 @@ const (
 	keyPlaced     = "p" // tx, place → placedRecord
 	keyValid      = "t" // tx → validRecord
 	keyWaits      = "q" // tx waited for, waiting tx, place → present
-	keyContinues  = "k" // item or zero, head, place → tx, its item
+	keyContinues  = "k" // item or zero, head, place → tx; under zero also its item
 	keyNode       = "n" // item, tx → ledger.Node
 	keyItem       = "i" // item → itemRecord
 	keyLabel      = "l" // label, 0, item → present
@@ -41,6 +41,7 @@ const (
 	keyConfirmed  = keyLocal + "c" // author → refs up to which its chain is confirmed
 	keyTestimony  = keyLocal + "e" // author → evidence that came from a peer
 	keyGrowth     = keyLocal + "g" // → samples of day and block bytes
+	keyOrphan     = keyLocal + "o" // hash lacked, hash → the block's bytes
 	sharedDerived = keyChain + keyMark + keyJoin + keyTips + keyFork + keyPlaced + keyValid + keyWaits +
 		keyContinues + keyNode + keyItem + keyLabel + keyInWork + keyStanding + keyTag + keySuperseded +
 		keyAbout + keyOrder + keyReplaced + keyVoid + keyCounters

@@ -1,6 +1,11 @@
 package replica
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+
+	"traveler.example/ledger"
+)
 
 // reader reads one consistent state of a store.
 type reader interface {
@@ -34,6 +39,14 @@ type overlay struct {
 	base   reader
 	writes tree // nil values are deletions
 	bytes  int  // estimate of what a commit of the writes takes
+	log    []overwritten
+}
+
+// overwritten is what a write replaced in the overlay.
+type overwritten struct {
+	key    string
+	value  []byte
+	before bool // there was a write of the key before
 }
 
 // perEntry is what an entry costs in the store beside key and value.
@@ -41,13 +54,23 @@ const perEntry = 48
 
 // mark remembers the writes so far, for undo.
 type mark struct {
-	writes tree
-	bytes  int
+	log   int
+	bytes int
 }
 
-func (o *overlay) mark() mark { return mark{o.writes.copied(), o.bytes} }
+func (o *overlay) mark() mark { return mark{len(o.log), o.bytes} }
 
-func (o *overlay) undo(m mark) { o.writes, o.bytes = m.writes.copied(), m.bytes }
+// undo takes back the writes since m, the latest first.
+func (o *overlay) undo(m mark) {
+	for ; len(o.log) > m.log; o.log = o.log[:len(o.log)-1] {
+		if w := o.log[len(o.log)-1]; w.before {
+			o.writes.put(w.key, w.value)
+		} else {
+			o.writes.delete(w.key)
+		}
+	}
+	o.bytes = m.bytes
+}
 
 func (o *overlay) get(key string) ([]byte, error) {
 	if v, ok := o.writes.get(key); ok {
@@ -56,14 +79,36 @@ func (o *overlay) get(key string) ([]byte, error) {
 	return o.base.get(key)
 }
 
-func (o *overlay) put(key string, value []byte) {
-	o.writes.put(key, value)
+func (o *overlay) put(key string, value []byte) { o.write(key, value) }
+
+func (o *overlay) delete(key string) { o.write(key, nil) }
+
+func (o *overlay) write(key string, value []byte) {
+	old, before := o.writes.replace(key, value)
+	o.log = append(o.log, overwritten{key, old, before})
 	o.bytes += perEntry + len(key) + len(value)
 }
 
-func (o *overlay) delete(key string) {
-	o.writes.put(key, nil)
-	o.bytes += perEntry + len(key)
+// rename puts a hash in the place of another one, of which the base knows
+// nothing, in all keys and values. It cannot be undone.
+func (o *overlay) rename(old, hash ledger.Hash) {
+	var found []overwritten
+	o.writes.scan("", func(key string, value []byte) bool {
+		if strings.Contains(key, str(old)) || bytes.Contains(value, old[:]) {
+			found = append(found, overwritten{key: key, value: value})
+		}
+		return true
+	})
+	for _, w := range found {
+		key := strings.ReplaceAll(w.key, str(old), str(hash))
+		if key != w.key {
+			o.writes.delete(w.key)
+		}
+		if w.value != nil { // the base has nothing to delete under such a key
+			o.writes.put(key, bytes.ReplaceAll(w.value, old[:], hash[:]))
+		}
+	}
+	o.log = nil
 }
 
 func (o *overlay) scan(prefix, from string, yield func(string, []byte) bool) error {

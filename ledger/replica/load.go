@@ -9,7 +9,7 @@ import (
 
 // format is the number of the store's layout. A replica of another one is
 // rebuilt.
-const format = 1
+const format = 2
 
 // load reads the register from the store, checks the ends of all chains and
 // rebuilds the views if the last rebuild did not end.
@@ -26,15 +26,21 @@ func (r *Replica) load() error {
 	if err != nil {
 		return err
 	}
-	if rebuild {
-		r.log.Warn("the views are rebuilt from the blocks")
-		if err := r.rebuildNow(); err != nil {
-			return err
+	for mended := false; ; mended = true {
+		if rebuild {
+			r.log.Warn("the views are rebuilt from the blocks")
+			if err := r.rebuildNow(); err != nil {
+				return err
+			}
+			snapshot.close()
+			snapshot = r.store.snapshot()
 		}
-		snapshot.close()
-		snapshot = r.store.snapshot()
+		// A block at the end of a chain that cannot be read was perhaps never
+		// acknowledged: it goes, and the chain ends before it.
+		if rebuild = !r.checkTails(snapshot) && !mended; !rebuild {
+			return r.checkTip(snapshot)
+		}
 	}
-	return r.checkTails(snapshot)
 }
 
 func (r *Replica) readRegister(from reader) (*ledger.Register, error) {
@@ -111,21 +117,29 @@ func (r *Replica) writeFormat(value []byte) error {
 const tailLength = 16
 
 // checkTails reads the last blocks of every branch: a power cut or a bad card
-// shows there first. What is damaged is logged and taken back from peers.
-func (r *Replica) checkTails(from reader) error {
-	e := &engine{overlay: overlay{base: from}, net: r.net, register: r.register.Load(), memo: r.memo}
-	err := scanRecords(from, keyTips, "", func(_ string, refs []ledger.Ref) bool {
+// shows there first. It logs what is damaged, and reports whether all is sound.
+func (r *Replica) checkTails(from reader) (sound bool) {
+	e := r.engineOn(from)
+	sound = true
+	err := scanRefs(from, keyTips, "", func(_ string, refs []ledger.Ref) bool {
 		for _, head := range refs {
 			if err := r.checkTail(e, head); err != nil {
+				sound = false
 				r.log.Error("the end of a chain is damaged", "err", err)
 			}
 		}
 		return true
 	})
 	if err != nil {
+		sound = false
 		r.log.Error("branch heads are damaged", "err", err)
 	}
-	return r.checkTip(e)
+	return sound
+}
+
+// engineOn reads one state of the store as an engine does.
+func (r *Replica) engineOn(from reader) *engine {
+	return &engine{overlay: overlay{base: from}, net: r.net, register: r.register.Load(), memo: r.memo}
 }
 
 func (r *Replica) checkTail(e *engine, head ledger.Ref) error {
@@ -163,33 +177,42 @@ func (r *Replica) resumeStamp(b ledger.Block) {
 
 // checkTip compares the own head with what was noted beside the store after the
 // last commit: a store that lost its end without a word is found out.
-func (r *Replica) checkTip(e *engine) error {
-	r.lost = nil
+func (r *Replica) checkTip(from reader) error {
+	r.setLost(nil)
 	if r.disk == nil || r.own.IsZero() {
 		return nil
 	}
-	tip, ok := r.disk.readTip()
-	if !ok || tip.Author != r.own {
-		return nil
-	}
-	held, err := e.holds(tip.Hash)
-	if err != nil {
-		return err
-	}
-	if !held {
-		r.lost = &DamageError{
-			Author: tip.Author, Height: tip.Height, Hash: tip.Hash, Key: "own chain",
-			Detail: "blocks up to this one were sealed and the store has lost them; nothing is sealed until peers have given them back",
-		}
-		r.log.Error("the end of the own chain is lost", "err", r.lost)
-	}
-	return nil
+	_, err := r.lostSince(r.engineOn(from))
+	return err
 }
 
-// noteTip notes the own head beside the store, after it is durable there.
+// lostSince reports whether the block noted as the own head is not held any
+// more, and refuses to seal from then on.
+func (r *Replica) lostSince(e *engine) (lost bool, err error) {
+	tip, ok := r.disk.readTip()
+	if !ok || tip.Author != r.own {
+		return false, nil
+	}
+	held, err := e.holds(tip.Hash)
+	if err != nil || held {
+		return false, err
+	}
+	r.setLost(&DamageError{
+		Author: tip.Author, Height: tip.Height, Hash: tip.Hash, Key: "own chain",
+		Detail: "blocks up to this one were sealed and the store has lost them; nothing is sealed until peers have given them back, or a person gives them up: traveler ledger forsake",
+	})
+	r.log.Error("the end of the own chain is lost", "err", r.lost)
+	return true, nil
+}
+
+// noteTip notes the own head beside the store, after it is durable there. The
+// block noted before must be held still: views that were rebuilt may have lost it.
 func (r *Replica) noteTip(s *session) error {
-	if r.disk == nil || r.own.IsZero() || r.lost != nil {
+	if r.disk == nil || r.own.IsZero() || r.maySeal(s) != nil {
 		return nil
+	}
+	if lost, err := r.lostSince(s.e); err != nil || lost {
+		return err
 	}
 	heads, err := tips(s.e, r.own)
 	if err != nil || len(heads) == 0 {

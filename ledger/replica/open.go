@@ -1,13 +1,14 @@
 package replica
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 
-	"traveler.example/ledger"
+	badger "github.com/dgraph-io/badger/v4"
 )
 
 // Open opens the replica in a directory, which is made if it is not there. It
@@ -40,6 +41,9 @@ func Open(dir string, o Options) (*Replica, error) {
 	if err = r.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reading the ledger in %s: %w", dir, err), s.close(), r.disk.close())
 	}
+	if !o.ReadOnly {
+		r.menders.Go(r.mender)
+	}
 	return r, nil
 }
 
@@ -54,36 +58,120 @@ func (r *Replica) openStore(dir string) (*onDisk, error) {
 		return nil, err
 	}
 	if err := checkTables(at); err != nil {
+		var d *DamageError
+		if !errors.As(err, &d) {
+			return nil, err
+		}
+		r.found(d)
 		r.log.Error("the store is damaged; a new one is made of what can be saved", "err", err)
 		if err := r.replaceStore(at); err != nil {
 			return nil, fmt.Errorf("saving the damaged store in %s: %w", at, err)
 		}
 	}
+	if err := dropUnborn(at); err != nil {
+		return nil, err
+	}
+	s, err := openBadger(at, r.o)
+	if err == nil || !unopenable(err) {
+		return s, err
+	}
+	r.found(&DamageError{Key: "store", Detail: err.Error()})
+	r.log.Error("the store does not open; a new one is made of what can be saved", "err", err)
+	if again := r.replaceStore(at); again != nil {
+		return nil, errors.Join(err, fmt.Errorf("saving the damaged store in %s: %w", at, again))
+	}
 	return openBadger(at, r.o)
 }
 
-// checkTables reads every table: Badger ends the process where one is damaged.
-func checkTables(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+// dropUnborn removes logs of no length: they were being made when the process
+// ended, and Badger refuses to open beside them.
+func dropUnborn(dir string) error {
+	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
+	values, err := filepath.Glob(filepath.Join(dir, "*.vlog"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(logs, values...) {
+		if info, err := os.Stat(name); err != nil || info.Size() > 0 {
+			continue
+		}
+		if err := os.Remove(name); err != nil {
 			return err
-		}
-		index, err := tableIndex(b)
-		for _, block := range index {
-			if _, failed := tableBlock(b, block); failed != nil {
-				err = failed
-			}
-		}
-		if err != nil {
-			return &DamageError{Key: "table " + filepath.Base(name), Detail: err.Error()}
 		}
 	}
 	return nil
+}
+
+// unopenable reports whether an error of opening lies in the files, so that
+// trying again cannot help: not in a disk that is full or a limit of the system.
+func unopenable(err error) bool {
+	for _, e := range []error{syscall.ENOSPC, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EROFS, syscall.EDQUOT} {
+		if errors.Is(err, e) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkTables reads every table that the manifest names: Badger ends the process
+// where one is damaged.
+func checkTables(dir string) error {
+	live, err := liveTables(dir)
+	if errors.Is(err, os.ErrNotExist) && !exists(dir) {
+		return nil // a new one
+	}
+	if err != nil {
+		return &DamageError{Key: "manifest", Detail: err.Error()}
+	}
+	for _, name := range live {
+		if _, err := checkTable(filepath.Join(dir, name)); errors.Is(err, os.ErrNotExist) {
+			return &DamageError{Key: "table " + name, Detail: "is missing"}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// liveTables returns the tables of a store. The end of the manifest may be a
+// record cut short: what it was to say had not happened yet.
+func liveTables(dir string) (names []string, err error) {
+	defer recovered("reading the manifest", &err)
+	f, err := os.Open(filepath.Join(dir, manifestName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, _, err := badger.ReplayManifestFile(f, 0, badger.DefaultOptions(dir))
+	if err != nil {
+		return nil, err
+	}
+	for id := range m.Tables {
+		names = append(names, fmt.Sprintf("%06d.sst", id))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// checkTable reads one table and returns its size. Damage is a *DamageError.
+func checkTable(name string) (size int, err error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	index, err := tableIndex(b)
+	for _, block := range index {
+		if _, failed := tableBlock(b, block); failed != nil {
+			err = failed
+		}
+	}
+	if err != nil {
+		return len(b), &DamageError{Key: "table " + filepath.Base(name), Detail: err.Error()}
+	}
+	return len(b), nil
 }
 
 // Endings of a store that is being made and of one that was replaced.
@@ -106,76 +194,6 @@ func finishReplacing(at string) error {
 		return err
 	}
 	return nil
-}
-
-// replaceStore puts all sound blocks and statements into a new store, keeps the
-// damaged one beside it, and has the views rebuilt.
-func (r *Replica) replaceStore(at string) error {
-	old := newSalvage(at, r.net, func(f Finding) {
-		r.log.Error("damage", "check", f.Check, "author", f.Author.Short(), "height", f.Height, "fault", f.Fault)
-	})
-	if err := old.read(context.Background()); err != nil {
-		return err
-	}
-	fresh, err := openBadger(at+newEnding, r.o)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(old.pour(fresh, r.net), fresh.close())
-	if err != nil {
-		return errors.Join(err, os.RemoveAll(at+newEnding))
-	}
-	if err := os.RemoveAll(at + damagedEnding); err != nil {
-		return err
-	}
-	if err := os.Rename(at, at+damagedEnding); err != nil {
-		return err
-	}
-	return os.Rename(at+newEnding, at)
-}
-
-// pour writes what is sound into a new store.
-func (s *salvage) pour(to store, net ledger.NetworkID) error {
-	var w tree
-	size := 0
-	w.put(keyFormat, append([]byte{format}, net[:]...))
-	w.put(keyDirty, present)
-	for kind, traces := range map[string]map[ledger.Hash]*trace{keyBlock: s.blocks, keyStatement: s.statements} {
-		for h, t := range traces {
-			raw, ok := s.sound(kind, h, t)
-			if !ok {
-				continue
-			}
-			w.put(kind+str(h), raw)
-			if size += len(raw) + perEntry; size < to.limit() {
-				continue
-			}
-			if err := to.commit(&w); err != nil {
-				return err
-			}
-			w, size = tree{}, 0
-		}
-	}
-	return to.commit(&w)
-}
-
-// sound returns the bytes of a block or statement that hash to its name.
-func (s *salvage) sound(kind string, h ledger.Hash, t *trace) ([]byte, bool) {
-	key := kind + str(h)
-	raw, err := s.bytesOf(key, t)
-	if err != nil {
-		loose, ok := s.looseBytes(key, t)
-		if !ok {
-			return nil, false
-		}
-		raw = loose
-	}
-	if kind == keyBlock {
-		u, err := ledger.ParseBlock(s.net, raw)
-		return raw, err == nil && u.Hash() == h
-	}
-	st, err := ledger.ParseStatement(s.net, raw)
-	return raw, err == nil && st.Hash() == h
 }
 
 func removeCopy(dir string) error {

@@ -54,6 +54,11 @@ type Options struct {
 	// TempDir is where private copies are made; empty: os.TempDir.
 	TempDir string
 
+	// Memory is the disk of OpenMemory; nil: one that ends with the replica.
+	Memory *Memory
+	// Pool shares what is equal between replicas of OpenMemory; nil: nothing is.
+	Pool *Pool
+
 	// verify makes a block authentic by its own signature.
 	verify func(ledger.UnverifiedBlock, *ledger.Roster) (ledger.Block, error)
 	sizes  sizes // of the store's files; zero: as measured

@@ -17,13 +17,10 @@ func (e *engine) place(p ledger.Place, t ledger.Tx) error {
 		return err
 	}
 	remember(e.memo.txs, id, t)
-	e.save(keyPlaced+str(id)+placeKey(p), placedRecord{Status: Waiting})
-	e.count(func(c *counters) {
-		c.Placements[Waiting]++
-		if first {
-			c.Transactions++
-		}
-	})
+	save(e, keyPlaced+str(id)+placeKey(p), placedRecord{Status: Waiting})
+	if first {
+		e.count(func(c *counters) { c.Transactions++ })
+	}
 	e.noteContinuations(p, t)
 	e.todo = append(e.todo, job{p, id})
 	return nil
@@ -34,25 +31,23 @@ func (e *engine) place(p ledger.Place, t ledger.Tx) error {
 // it is listed under item zero as well.
 func (e *engine) noteContinuations(p ledger.Place, t ledger.Tx) {
 	id := t.ID()
-	value := append(id[:], t.Item[:]...)
-	note := func(item ledger.ItemID, head ledger.TxID) {
+	note := func(item ledger.ItemID, head ledger.TxID, value []byte) {
 		e.put(keyContinues+str(item)+str(head)+placeKey(p), value)
 	}
 	if !t.Item.IsZero() {
 		for _, h := range t.After {
-			note(t.Item, h)
+			note(t.Item, h, id[:])
 		}
 	}
 	switch b := t.Body.(type) {
 	case ledger.Report:
 		for _, in := range b.Inputs {
-			note(in.Item, in.Head)
+			note(in.Item, in.Head, id[:])
 		}
 	case ledger.Withdraw:
 		for _, h := range t.After {
-			if h != b.Keeps {
-				note(ledger.ItemID{}, h)
-			}
+			note(ledger.ItemID{}, h, append(id[:], t.Item[:]...))
+			e.count(func(c *counters) { c.Releases++ })
 		}
 	}
 }
@@ -64,6 +59,9 @@ func (e *engine) judge(j job) error {
 	old, ok, err := read[placedRecord](e, key)
 	if err != nil || !ok || old.Status == Valid || old.Status == Void || old.Status == Carried {
 		return err
+	}
+	if len(old.For) > 0 { // judged before, and counted
+		e.count(func(c *counters) { c.Placements[Waiting]-- })
 	}
 	for _, x := range old.For {
 		e.delete(keyWaits + str(x) + str(j.tx) + placeKey(j.place))
@@ -106,8 +104,8 @@ func (e *engine) decide(key string, j job, t ledger.Tx, effects []ledger.Node, h
 	default:
 		return err
 	}
-	e.save(key, rec)
-	e.count(func(c *counters) { c.Placements[Waiting]--; c.Placements[rec.Status]++ })
+	save(e, key, rec)
+	e.count(func(c *counters) { c.Placements[rec.Status]++ })
 	switch rec.Status {
 	case Waiting:
 		for _, x := range rec.For {
@@ -128,6 +126,9 @@ func (e *engine) decide(key string, j job, t ledger.Tx, effects []ledger.Node, h
 
 // wake has everything judged again that waits for tx.
 func (e *engine) wake(tx ledger.TxID) error {
+	if e.total.Placements[Waiting] == 0 {
+		return nil
+	}
 	waiting, err := keysOf(e, keyWaits+str(tx))
 	for _, w := range waiting {
 		e.todo = append(e.todo, job{placeOf(w[hashSize:]), hashOf(w)})
@@ -174,7 +175,7 @@ func (e *engine) accept(p ledger.Place, t ledger.Tx, effects []ledger.Node) erro
 			return e.setCounted(t.ID(), v, true)
 		case v.Uncounted == !counted && p.Less(v.Place):
 			v.Place = p
-			e.save(key, v)
+			save(e, key, v)
 		}
 		return nil
 	}
@@ -183,7 +184,7 @@ func (e *engine) accept(p ledger.Place, t ledger.Tx, effects []ledger.Node) erro
 		if !counted {
 			n.Uncounted = 1
 		}
-		e.save(keyNode+str(n.Item)+str(n.Tx), n)
+		save(e, nodeKey(n.Item, n.Tx), nodeRecord(n))
 		v.Items = append(v.Items, n.Item)
 	}
 	items, err := e.index(t)
@@ -198,18 +199,17 @@ func (e *engine) accept(p ledger.Place, t ledger.Tx, effects []ledger.Node) erro
 	for _, item := range v.Items {
 		e.stale[item] = true
 	}
-	e.save(key, v)
+	save(e, key, v)
 	return nil
 }
 
 // setCounted writes whether a valid transaction counts.
 func (e *engine) setCounted(tx ledger.TxID, v validRecord, counted bool) error {
 	v.Uncounted = !counted
-	e.save(keyValid+str(tx), v)
+	save(e, keyValid+str(tx), v)
 	for _, item := range v.Items {
 		e.stale[item] = true
-		key := keyNode + str(item) + str(tx)
-		n, ok, err := read[ledger.Node](e, key)
+		n, ok, err := readNode(e, item, tx)
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (e *engine) setCounted(tx ledger.TxID, v validRecord, counted bool) error {
 		if n.Uncounted = 1; counted {
 			n.Uncounted = 0
 		}
-		e.save(key, n)
+		save(e, nodeKey(item, tx), nodeRecord(n))
 	}
 	return nil
 }
@@ -236,12 +236,10 @@ func (e *engine) index(t ledger.Tx) ([]ledger.ItemID, error) {
 		}
 		return nil, nil
 	case ledger.Intake:
-		rec := itemRecord{Label: b.Label, Product: b.Product, Lot: b.Lot, Bindings: []binding{{Tx: id, Tags: b.Tags}}}
+		rec := itemRecord{Label: b.Label, Product: b.Product, Lot: b.Lot, Bindings: []binding{{Tx: id, Tags: b.Tags}}, Standing: unlisted}
 		e.put(keyLabel+b.Label+"\x00"+str(id), present)
 		e.bindTags(b.Tags, id, id)
-		e.put(keyStanding+string(rune(NoHead))+str(id), present)
-		e.count(func(c *counters) { c.Items[NoHead]++ })
-		e.save(keyItem+str(id), rec)
+		save(e, keyItem+str(id), rec)
 		return []ledger.ItemID{id}, nil
 	case ledger.Bind:
 		return e.indexBind(t, b)
@@ -272,7 +270,7 @@ func (e *engine) indexBind(t ledger.Tx, b ledger.Bind) ([]ledger.ItemID, error) 
 	}
 	rec.Bindings = append(rec.Bindings, binding{Tx: id, Tags: b.Tags})
 	slices.SortFunc(rec.Bindings, func(a, b binding) int { return compareHashes(a.Tx, b.Tx) })
-	e.save(key, rec)
+	save(e, key, rec)
 	items := []ledger.ItemID{t.Item}
 	for _, s := range b.Supersedes {
 		e.put(keySuperseded+str(s)+str(id), present)
@@ -296,7 +294,7 @@ type past struct {
 
 // Node returns the effect of a valid transaction on an item.
 func (p *past) Node(item ledger.ItemID, tx ledger.TxID) (ledger.Node, bool, error) {
-	return read[ledger.Node](p.engine, keyNode+str(item)+str(tx))
+	return readNode(p.engine, item, tx)
 }
 
 // Tx returns a valid transaction.
@@ -306,7 +304,11 @@ func (p *past) Tx(id ledger.TxID) (ledger.Tx, bool, error) { return p.engine.val
 // valid decides at once; else all that still wait must be decided first.
 func (p *past) Continued(item ledger.ItemID, head ledger.TxID, but ledger.TxID) (by ledger.TxID, waiting bool, err error) {
 	p.held = nil
-	for _, of := range []ledger.ItemID{item, {}} {
+	lists := []ledger.ItemID{item, {}}
+	if p.engine.total.Releases == 0 {
+		lists = lists[:1]
+	}
+	for _, of := range lists {
 		by, err := p.continuedUnder(of, item, head, but)
 		if err != nil || !by.IsZero() {
 			p.held = nil
@@ -330,9 +332,14 @@ func (p *past) continuedUnder(list, item ledger.ItemID, head, but ledger.TxID) (
 	}
 	var cs []candidate
 	err := e.scan(prefix+string(p.at.Author[:]), "", func(key string, value []byte) bool {
-		if len(value) == 2*hashSize && ledger.TxID(value[:hashSize]) != but {
-			cs = append(cs, candidate{placeOf(key[len(prefix):]), ledger.TxID(value[:hashSize]), ledger.ItemID(value[hashSize:])})
+		if len(value) < hashSize || ledger.TxID(value[:hashSize]) == but {
+			return true
 		}
+		c := candidate{place: placeOf(key[len(prefix):]), tx: ledger.TxID(value[:hashSize])}
+		if len(value) == 2*hashSize {
+			c.item = ledger.ItemID(value[hashSize:])
+		}
+		cs = append(cs, c)
 		return true
 	})
 	if err != nil {
@@ -357,12 +364,26 @@ func (p *past) continuedUnder(list, item ledger.ItemID, head, but ledger.TxID) (
 		}
 		switch rec.Status {
 		case Valid:
+			if list.IsZero() {
+				if yes, err := p.releases(c.tx, item, head); err != nil {
+					return ledger.TxID{}, err
+				} else if !yes {
+					continue
+				}
+			}
 			return c.tx, nil
 		case Waiting, Carried:
 			p.held = append(p.held, c.tx)
 		}
 	}
 	return ledger.TxID{}, nil
+}
+
+// releases reports whether a valid withdrawal continues a head of a part: one
+// that it takes back, or the one that it keeps where both consumed the part.
+func (p *past) releases(withdrawal ledger.TxID, part ledger.ItemID, head ledger.TxID) (bool, error) {
+	n, _, err := p.Node(part, withdrawal)
+	return slices.Contains(n.After, head), err
 }
 
 // before reports whether a place of the same author lies before the one judged:

@@ -118,7 +118,7 @@ func (s *session) listBlocks() error {
 }
 
 // takeAll inserts the blocks listed, by author and height. One whose ancestors
-// are lost is left out: peers give it again in order.
+// are lost is kept aside until they are back.
 func (s *session) takeAll() error {
 	from := keyChain
 	for {
@@ -151,8 +151,12 @@ func (s *session) takeAgain(ref ledger.Ref) error {
 	}
 	err = s.e.fits(b.UnverifiedBlock)
 	var gap *gapError
-	if errors.As(err, &gap) || errors.Is(err, ledger.ErrLinks) || errors.Is(err, ledger.ErrAuthor) {
-		s.r.log.Error("a block has lost its ancestors and is left out", "block", ref.String(), "err", err)
+	lacking := errors.As(err, &gap)
+	if lacking || errors.Is(err, ledger.ErrLinks) || errors.Is(err, ledger.ErrAuthor) {
+		if lacking {
+			s.e.orphan(b.UnverifiedBlock, gap)
+		}
+		s.r.log.Error("a block has lost its ancestors and is left out until they are back", "block", ref.String(), "err", err)
 		s.e.delete(keyChain + refKey(ref))
 		s.e.delete(keyBlock + str(ref.Hash))
 		return nil

@@ -1,20 +1,24 @@
 package replica
 
-import (
-	"github.com/fxamacker/cbor/v2"
-
-	"traveler.example/ledger"
-)
+import "traveler.example/ledger"
 
 // markRecord is what links and walks need of a block without reading it.
 type markRecord struct {
-	_      struct{} `cbor:",toarray"`
 	Author ledger.KeyID
 	Height uint64
 	Prev   ledger.Hash
 	Also   ledger.Hash
 	Skip   ledger.Hash
 	Roster []ledger.Hash
+}
+
+func (m *markRecord) fields(c *codec) {
+	c.id(&m.Author)
+	number(c, &m.Height)
+	c.hash(&m.Prev)
+	c.hash(&m.Also)
+	c.hash(&m.Skip)
+	list(c, &m.Roster, c.hash)
 }
 
 func (m markRecord) ref(h ledger.Hash) ledger.Ref {
@@ -27,30 +31,41 @@ func (m markRecord) mark(h ledger.Hash) ledger.Mark {
 
 // placedRecord is what became of one placement.
 type placedRecord struct {
-	_      struct{} `cbor:",toarray"`
 	Status Status
 	Reason ledger.VoidReason
 	For    []ledger.TxID
 }
 
+func (p *placedRecord) fields(c *codec) {
+	number(c, &p.Status)
+	text(c, &p.Reason)
+	list(c, &p.For, c.hash)
+}
+
 // validRecord stands for every transaction that is valid somewhere.
 type validRecord struct {
-	_         struct{}     `cbor:",toarray"`
 	Place     ledger.Place // the one displayed
 	Uncounted bool
 	Items     []ledger.ItemID // whose records depend on whether it counts
 }
 
+func (v *validRecord) fields(c *codec) {
+	c.id(&v.Place.Author)
+	number(c, &v.Place.Height)
+	c.hash(&v.Place.Block)
+	number(c, &v.Place.Index)
+	c.flag(&v.Uncounted)
+	list(c, &v.Items, c.hash)
+}
+
 // binding is an intake or bind of an item, as its record needs it.
 type binding struct {
-	_    struct{} `cbor:",toarray"`
 	Tx   ledger.TxID
 	Tags []string
 }
 
 // itemRecord is what lists and look-ups need of an item without its nodes.
 type itemRecord struct {
-	_        struct{} `cbor:",toarray"`
 	Label    string
 	Product  string
 	Lot      string
@@ -62,54 +77,149 @@ type itemRecord struct {
 	Reported bool   // the only head is a report that nobody has judged
 }
 
+func (i *itemRecord) fields(c *codec) {
+	text(c, &i.Label)
+	text(c, &i.Product)
+	text(c, &i.Lot)
+	list(c, &i.Bindings, func(b *binding) {
+		c.hash(&b.Tx)
+		list(c, &b.Tags, c.text)
+	})
+	list(c, &i.Tags, c.text)
+	list(c, &i.Heads, c.hash)
+	number(c, &i.Standing)
+	text(c, &i.Station)
+	c.flag(&i.Reported)
+}
+
+// nodeRecord is a node without item and transaction, which its key names.
+type nodeRecord ledger.Node
+
+func (n *nodeRecord) fields(c *codec) {
+	number(c, &n.Kind)
+	c.id(&n.Sender)
+	c.hash(&n.Of)
+	list(c, &n.After, c.hash)
+	number(c, &n.State.Phase)
+	list(c, &n.State.Options, func(o *ledger.Option) {
+		text(c, &o.Task)
+		text(c, &o.Operation)
+		text(c, &o.Place)
+	})
+	c.id(&n.State.By)
+	text(c, &n.State.Station)
+	text(c, &n.State.Operation)
+	text(c, &n.State.Task)
+	c.hash(&n.State.Into)
+	text(c, &n.Station)
+	text(c, &n.Operation)
+	text(c, &n.Task)
+	number(c, &n.Ruling)
+	number(c, &n.Outcome)
+	c.hash(&n.Order)
+	c.hash(&n.Restores)
+	number(c, &n.Time)
+	number(c, &n.Depth)
+	number(c, &n.Uncounted)
+	number(c, &n.Rests)
+}
+
+// refsRecord is a list of blocks.
+type refsRecord []ledger.Ref
+
+func (r *refsRecord) fields(c *codec) {
+	list(c, (*[]ledger.Ref)(r), func(r *ledger.Ref) {
+		c.id(&r.Author)
+		number(c, &r.Height)
+		c.hash(&r.Hash)
+	})
+}
+
 // counters are the totals of what is held.
 type counters struct {
-	_            struct{} `cbor:",toarray"`
 	Blocks       uint64
 	Bytes        uint64
 	Statements   uint64
 	Transactions uint64
+	Releases     uint64    // continuations listed under item zero
 	Placements   [5]uint64 // by Status
 	Items        [8]uint64 // by Standing
 }
 
+func (t *counters) fields(c *codec) {
+	for _, n := range []*uint64{&t.Blocks, &t.Bytes, &t.Statements, &t.Transactions, &t.Releases} {
+		number(c, n)
+	}
+	for i := range t.Placements {
+		number(c, &t.Placements[i])
+	}
+	for i := range t.Items {
+		number(c, &t.Items[i])
+	}
+}
+
 // sample is the size of all blocks at the end of a day.
 type sample struct {
-	_     struct{} `cbor:",toarray"`
-	Day   int64    // since 1970
+	Day   int64 // since 1970
 	Bytes uint64
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
+// samplesRecord is the growth seen, oldest first.
+type samplesRecord []sample
+
+func (r *samplesRecord) fields(c *codec) {
+	list(c, (*[]sample)(r), func(s *sample) {
+		number(c, &s.Day)
+		number(c, &s.Bytes)
+	})
 }
 
-// The modes are fixed values.
-var (
-	encMode = must(cbor.EncOptions{Sort: cbor.SortCoreDeterministic, NilContainers: cbor.NilContainerAsEmpty}.EncMode())
-	decMode = must(cbor.DecOptions{MaxArrayElements: 1 << 20}.DecMode())
-)
+// record is what the store holds under one key.
+type record[T any] interface {
+	*T
+	// fields hands every field to the codec, in one order for both directions.
+	fields(c *codec)
+}
 
-// encode cannot fail: every value given to it is of this file's types.
-func encode(v any) []byte { return must(encMode.Marshal(v)) }
+func encode[T any, R record[T]](key string, v T) []byte {
+	c := newCodec(key)
+	c.out = make([]byte, 0, 128)
+	R(&v).fields(&c)
+	return c.out
+}
 
-func decode(key string, raw []byte, v any) error {
-	if err := decMode.Unmarshal(raw, v); err != nil {
-		return damaged(key, err.Error())
+func decode[T any, R record[T]](key string, raw []byte, v *T) error {
+	c := newCodec(key)
+	c.reading, c.in = true, raw
+	R(v).fields(&c)
+	if c.failed || len(c.in) > 0 {
+		return damaged(key, "it cannot be read as what it should be")
 	}
 	return nil
 }
 
 // read gets and decodes a record; ok is false where there is none.
-func read[T any](r reader, key string) (v T, ok bool, err error) {
+func read[T any, R record[T]](r reader, key string) (v T, ok bool, err error) {
 	raw, err := r.get(key)
 	if err != nil || raw == nil {
 		return v, false, err
 	}
-	return v, true, decode(key, raw, &v)
+	return v, true, decode[T, R](key, raw, &v)
+}
+
+func nodeKey(item ledger.ItemID, tx ledger.TxID) string { return keyNode + str(item) + str(tx) }
+
+// readNode reads the effect of a transaction on an item.
+func readNode(r reader, item ledger.ItemID, tx ledger.TxID) (ledger.Node, bool, error) {
+	rec, ok, err := read[nodeRecord](r, nodeKey(item, tx))
+	rec.Item, rec.Tx = item, tx
+	return ledger.Node(rec), ok, err
+}
+
+// readRefs reads a list of blocks; ok is false where there is none.
+func readRefs(r reader, key string) ([]ledger.Ref, bool, error) {
+	refs, ok, err := read[refsRecord](r, key)
+	return refs, ok, err
 }
 
 // keysOf collects what follows prefix in every key that begins with it.

@@ -33,6 +33,10 @@ type Replica struct {
 	// views is held by readers; reopening, rebuilding and closing wait for them.
 	views sync.RWMutex
 
+	ailing   ailing
+	verdicts chan *verdict // of the mender, for the committer
+	menders  sync.WaitGroup
+
 	subscribers struct {
 		sync.Mutex
 		all map[chan struct{}]bool
@@ -41,6 +45,8 @@ type Replica struct {
 		sync.Mutex
 		previous, now int64 // the last stamp, and what the clock said then
 	}
+
+	orders orderCache
 
 	// The committer's own.
 	memo   *memo
@@ -72,7 +78,7 @@ func OpenMemory(o Options) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.store = &memory{}
+	r.store = o.disk()
 	if o.FreeBytes != nil {
 		r.disk = &disk{free: o.FreeBytes, reserve: o.Reserve}
 	}
@@ -89,13 +95,17 @@ func newReplica(o Options) (*Replica, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.verify == nil && o.Pool != nil {
+		o.verify = o.Pool.verify
+	}
 	if o.verify == nil {
 		o.verify = func(b ledger.UnverifiedBlock, r *ledger.Roster) (ledger.Block, error) { return b.Verify(r) }
 	}
 	r := &Replica{
 		o: o, net: o.Genesis.Network(), log: o.Log, memo: newMemo(),
-		requests: make(chan *request), quit: make(chan struct{}), ended: make(chan struct{}),
+		requests: make(chan *request), quit: make(chan struct{}), ended: make(chan struct{}), verdicts: make(chan *verdict),
 	}
+	r.ailing.blocks, r.ailing.suspect = map[ledger.Hash]ledger.Ref{}, make(chan struct{}, 1)
 	r.subscribers.all = map[chan struct{}]bool{}
 	if o.Signer != nil {
 		pub, err := ledger.PublicKeyOf(o.Signer)
@@ -122,6 +132,7 @@ func (r *Replica) Close() error {
 	r.closing.Do(func() {
 		close(r.quit)
 		<-r.ended
+		r.menders.Wait()
 		r.views.Lock()
 		defer r.views.Unlock()
 		r.failed = r.store.close()
@@ -168,6 +179,8 @@ func (r *Replica) run() {
 		select {
 		case q := <-r.requests:
 			r.round(r.gather(q))
+		case v := <-r.verdicts:
+			v.reply <- r.mendNow(v)
 		case <-retry:
 			r.readBack()
 			retry = nil
@@ -214,7 +227,9 @@ func (r *Replica) round(all []*request) {
 	for _, answer := range s.replies {
 		answer()
 	}
-	r.notify()
+	if s.wrote { // a refusal is no news: who looks again at every change would ask for the same without end
+		r.notify()
+	}
 }
 
 // mayWrite refuses a round that cannot be committed.
@@ -307,7 +322,7 @@ func (r *Replica) maySeal(s *session) error {
 		return r.lost
 	}
 	r.log.Info("the lost end of the own chain is back", "height", r.lost.Height)
-	r.lost = nil
+	r.setLost(nil)
 	return nil
 }
 
@@ -316,6 +331,7 @@ func (r *Replica) maySeal(s *session) error {
 // register may hold statements that were never stored: it is read again.
 func (r *Replica) fail(err error) {
 	r.log.Error("what was asked for could not be stored", "err", err)
+	r.suspect(err)
 	r.broken = true
 	if errors.Is(err, errCommit) {
 		r.readBack()
@@ -358,10 +374,10 @@ func (r *Replica) Read(f func(*View) error) error {
 		return ErrClosed
 	default:
 	}
-	snapshot := r.store.snapshot()
+	snapshot := watched{r.store.snapshot(), r}
 	defer snapshot.close()
 	register := r.register.Load()
-	return f(&View{r: snapshot, net: r.net, register: register, roster: register.Current(), space: r.space})
+	return f(&View{r: snapshot, net: r.net, register: register, roster: register.Current(), space: r.space, orders: &r.orders})
 }
 
 // space tells how large the store is, what is free and what must stay free.

@@ -18,6 +18,13 @@ func keyOf(name string) crypto.Signer {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func public(s crypto.Signer) ledger.PublicKey { return must(ledger.PublicKeyOf(s)) }
 
 func idOf(s crypto.Signer) ledger.KeyID { return public(s).ID() }
@@ -48,6 +55,12 @@ type gateway struct {
 }
 
 func newPlant(tb testing.TB, gateways int) *plant {
+	tb.Helper()
+	return newPlantOf(tb, gateways, keyOf)
+}
+
+// newPlantOf is a plant whose keys are made from their names by keyOf.
+func newPlantOf(tb testing.TB, gateways int, keyOf func(name string) crypto.Signer) *plant {
 	tb.Helper()
 	p := &plant{tb: tb, admin: keyOf("admin"), planner: keyOf("planner"), quality: keyOf("quality")}
 	p.now.Store(1_700_000_000_000)
@@ -116,7 +129,7 @@ func inMemory(tb testing.TB, o Options) *Replica {
 
 // smallFiles keeps the store's files small, so that tests fill and copy them
 // quickly.
-var smallFiles = sizes{memTable: 1 << 20, valueLog: 1 << 20, inline: valueThreshold}
+var smallFiles = sizes{memTable: 1 << 20, valueLog: 1 << 20, inline: 128}
 
 func onBadger(tb testing.TB, o Options) *Replica {
 	tb.Helper()

@@ -29,7 +29,8 @@ type salvage struct {
 
 	blocks     map[ledger.Hash]*trace
 	statements map[ledger.Hash]*trace
-	broken     bool // a table or write-ahead log lost records
+	local      map[string]*trace // this replica's own records
+	broken     bool              // a table or write-ahead log lost records
 }
 
 // trace is what the files say of one block or statement.
@@ -62,7 +63,7 @@ const (
 )
 
 func newSalvage(dir string, net ledger.NetworkID, fault func(Finding)) *salvage {
-	return &salvage{dir: dir, net: net, fault: fault, blocks: map[ledger.Hash]*trace{}, statements: map[ledger.Hash]*trace{}}
+	return &salvage{dir: dir, net: net, fault: fault, blocks: map[ledger.Hash]*trace{}, statements: map[ledger.Hash]*trace{}, local: map[string]*trace{}}
 }
 
 // read goes through all files of the store.
@@ -268,6 +269,12 @@ func splitKey(stored []byte) (key string, version uint64, ok bool) {
 
 // traceOf returns the trace of the block or statement whose bytes a key holds.
 func (s *salvage) traceOf(key string) *trace {
+	if key[:1] == keyLocal && key != keyDirty && key != keyFormat {
+		if s.local[key] == nil {
+			s.local[key] = &trace{}
+		}
+		return s.local[key]
+	}
 	if len(key) != 1+hashSize {
 		return nil
 	}

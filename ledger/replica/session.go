@@ -13,6 +13,7 @@ type session struct {
 	r       *Replica
 	e       *engine
 	dirty   bool     // the store says that its views are being rebuilt
+	wrote   bool     // something was committed
 	replies []func() // given once everything is durable
 }
 
@@ -62,6 +63,22 @@ var errCommit = errors.New("commit failed")
 
 // flush commits the writes so far and goes on above them.
 func (s *session) flush(dirty bool) error {
+	if err := s.commit(dirty); err != nil || s.e.writes.root == nil {
+		return err
+	}
+	next, err := newEngine(s.r.store.snapshot(), s.e.register, s.e.memo)
+	if err != nil {
+		next.base.close()
+		return err
+	}
+	next.follow(s.e)
+	s.e.base.close()
+	s.e = next
+	return nil
+}
+
+// commit makes the writes so far durable.
+func (s *session) commit(dirty bool) error {
 	if dirty && !s.dirty {
 		s.e.put(keyDirty, present)
 	} else if s.dirty && !dirty {
@@ -75,14 +92,7 @@ func (s *session) flush(dirty bool) error {
 	if err := s.r.store.commit(&s.e.writes); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
-	next, err := newEngine(s.r.store.snapshot(), s.e.register, s.e.memo)
-	if err != nil {
-		next.base.close()
-		return err
-	}
-	next.follow(s.e)
-	s.e.base.close()
-	s.e = next
+	s.wrote = true
 	return nil
 }
 
@@ -100,7 +110,7 @@ func (s *session) end() error {
 	if err := s.sampleGrowth(); err != nil {
 		return err
 	}
-	return s.flush(false)
+	return s.commit(false)
 }
 
 const (
@@ -115,7 +125,7 @@ func (s *session) sampleGrowth() error {
 	}
 	ms, _ := s.r.o.Now()
 	day := ms / msPerDay
-	samples, _, err := read[[]sample](s.e, keyGrowth)
+	samples, _, err := read[samplesRecord](s.e, keyGrowth)
 	if err != nil {
 		return err
 	}
@@ -123,7 +133,7 @@ func (s *session) sampleGrowth() error {
 		return nil
 	}
 	samples = append(samples, sample{Day: day, Bytes: s.e.total.Bytes})
-	s.e.save(keyGrowth, samples[max(len(samples)-maxSamples, 0):])
+	save(s.e, keyGrowth, samples[max(len(samples)-maxSamples, 0):])
 	return nil
 }
 
@@ -131,6 +141,7 @@ func (s *session) sampleGrowth() error {
 func (s *session) view() *View {
 	return &View{
 		r: s.e, net: s.e.net, register: s.e.register, roster: s.e.register.Current(), draft: s.e.draft, space: s.r.space,
+		orders: &s.r.orders,
 	}
 }
 

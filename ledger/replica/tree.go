@@ -49,6 +49,13 @@ func (t *tree) put(key string, value []byte) {
 	t.root = t.insert(t.root, key, value, priorityOf(key))
 }
 
+// replace is put, and returns what was there before.
+func (t *tree) replace(key string, value []byte) (old []byte, before bool) {
+	old, before = t.get(key)
+	t.put(key, value)
+	return old, before
+}
+
 func (t *tree) delete(key string) {
 	if t.mine == nil {
 		t.mine = new(token)

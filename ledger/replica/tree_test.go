@@ -35,7 +35,7 @@ func entriesOf(t *testing.T, r reader, prefix, from string) []string {
 func TestOverlay(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		m := &memory{}
+		m := &Memory{}
 		want := map[string]string{}
 		o := &overlay{base: m.snapshot()}
 		type saved struct {

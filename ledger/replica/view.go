@@ -19,6 +19,7 @@ type View struct {
 	roster   *ledger.Roster
 	draft    map[ledger.TxID]ledger.Tx
 	space    func() (store, free, reserve int64)
+	orders   *orderCache
 }
 
 // Roster returns the roster in force: of all statements held.
@@ -198,7 +199,7 @@ func (v *View) Order(tx ledger.TxID) (WorkOrder, bool, error) {
 	if err != nil || !ok {
 		return WorkOrder{}, false, err
 	}
-	t, err := v.txOf(tx, rec.Place)
+	t, err := v.orders.get(tx, func() (ledger.Tx, error) { return v.txOf(tx, rec.Place) })
 	if err != nil {
 		return WorkOrder{}, false, err
 	}

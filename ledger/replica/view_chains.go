@@ -176,17 +176,17 @@ func (v *View) Authors() ([]ledger.KeyID, error) {
 }
 
 func (v *View) tips(each func(ledger.KeyID, []ledger.Ref)) error {
-	return scanRecords(v.r, keyTips, "", func(key string, refs []ledger.Ref) bool {
+	return scanRefs(v.r, keyTips, "", func(key string, refs []ledger.Ref) bool {
 		each(ledger.KeyID([]byte(key[1:])), refs)
 		return true
 	})
 }
 
-// scanRecords decodes the records under a prefix one by one.
-func scanRecords[T any](r reader, prefix, from string, yield func(key string, v T) bool) error {
+// scanRefs decodes the lists of blocks under a prefix one by one.
+func scanRefs(r reader, prefix, from string, yield func(key string, refs []ledger.Ref) bool) error {
 	var failed error
 	err := r.scan(prefix, from, func(key string, value []byte) bool {
-		var v T
+		var v refsRecord
 		if failed = decode(key, value, &v); failed != nil {
 			return false
 		}
@@ -250,7 +250,7 @@ func (v *View) Waiting() iter.Seq2[Placed, error] {
 // Evidence returns every author of whom two versions of the chain are held.
 func (v *View) Evidence() ([]Branches, error) {
 	var out []Branches
-	err := scanRecords(v.r, keyFork, "", func(_ string, refs []ledger.Ref) bool {
+	err := scanRefs(v.r, keyFork, "", func(_ string, refs []ledger.Ref) bool {
 		if len(refs) > 0 {
 			out = append(out, Branches{Author: refs[0].Author, Height: refs[0].Height, Blocks: refs})
 		}
@@ -281,7 +281,7 @@ func (v *View) Stats() (Stats, error) {
 	}
 	var reserve int64
 	s.StoreBytes, s.FreeBytes, reserve = v.space()
-	samples, _, err := read[[]sample](v.r, keyGrowth)
+	samples, _, err := read[samplesRecord](v.r, keyGrowth)
 	s.DaysLeft = daysLeft(samples, s, reserve)
 	return s, err
 }
