@@ -124,6 +124,9 @@ type sentBy struct {
 
 func (s *sentBy) Publish(ctx context.Context, topic string, retained bool, payload []byte) error {
 	channel := strings.Split(topic, "/")[3]
+	if a, err := peer.ParseAsk(payload); channel == "ask" && err == nil && len(a.Ranges) > 0 {
+		channel = "ask for blocks"
+	}
 	s.mu.Lock()
 	if s.count[channel]++; s.count[channel] == 1 {
 		s.first[channel] = time.Now()

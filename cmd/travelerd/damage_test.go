@@ -79,6 +79,7 @@ func TestDamagedReplica(t *testing.T) {
 	})
 	drilling.until("mended", func() bool { return drilling.count("replica.mended") > mended })
 	settle(t, drilling, intake, packing)
+	drilling.scan("04000000000002", "ACCEPTED") // the first scan after a start
 	drilling.scan("04000000000002", "COMPLETED")
 	settle(t, drilling, intake, packing)
 }
