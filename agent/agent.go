@@ -198,6 +198,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	all.Wait()
 	a.limiter.Settle(context.WithoutCancel(ctx))
+	a.outages.Settle(context.WithoutCancel(ctx))
 	select {
 	case err := <-failed:
 		return err
@@ -224,6 +225,7 @@ func (a *Agent) watch(ctx context.Context) error {
 		}
 		if seconds%60 == 0 {
 			a.limiter.Settle(ctx)
+			a.outages.Settle(ctx)
 		}
 		if seconds%3600 == 0 {
 			a.checkGrowth(ctx)

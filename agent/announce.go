@@ -25,7 +25,7 @@ func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 		l.rosterChanged(ctx)
 	}
 	for _, own := range r.Blocks {
-		if own.Author == l.key {
+		if own.Author == l.key && !r.OwnBranch { // another version of the chain is told of when it is joined
 			l.limiter.Event(ctx, journal.ChainRestored, "own", "own blocks that were lost here came back from peers", slog.String(journal.KeyBlock, own.String()))
 		}
 	}

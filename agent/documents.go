@@ -258,7 +258,7 @@ type RosterDocument struct {
 	Threshold  int            `json:"threshold"`
 	Identities []IdentityLine `json:"identities"`
 	Stations   []StationLine  `json:"stations"`
-	Doubled    []string       `json:"doubled,omitempty"`
+	Doubled    []string       `json:"doubled,omitempty"` // "station S" of several gateways, "name N" of several keys
 	Tickets    []TicketLine   `json:"tickets,omitempty"`
 	Contested  []ledger.Hash  `json:"contested,omitempty"` // changes of admins of which none applies
 	Uncounted  []ledger.Hash  `json:"uncounted,omitempty"` // statements that do not count yet

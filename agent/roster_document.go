@@ -44,7 +44,11 @@ func rosterDocument(g ledger.Genesis, register *ledger.Register) RosterDocument 
 		doc.Stations = append(doc.Stations, StationLine{Station: as.Station, WorkCentre: as.WorkCentre, Gateway: n.of(as.Gateway), Intake: as.Intake})
 	}
 	for _, x := range r.Doubled() {
-		doc.Doubled = append(doc.Doubled, x.Station+x.Name) // one of the two is empty
+		if x.Station != "" {
+			doc.Doubled = append(doc.Doubled, "station "+x.Station)
+		} else {
+			doc.Doubled = append(doc.Doubled, "name "+x.Name)
+		}
 	}
 	for _, t := range r.Tickets() {
 		doc.Tickets = append(doc.Tickets, TicketLine{Name: t.Name, Code: t.Code, Station: t.Station, Redeemed: t.Redeemed, Revoked: t.Revoked})

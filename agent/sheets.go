@@ -61,6 +61,9 @@ func (w view) Scan(tag string) (ledger.Scan, error) {
 	if heard := w.a.heard.Load(); heard != nil {
 		scan.PeersKnown, scan.PeersHeard = true, w.a.parts.Now().Sub(*heard).Milliseconds()
 	}
+	if w.a.broker.Load() != nil { // else nothing is on its way
+		scan.Missing = w.a.lag.Load()
+	}
 	return scan, nil
 }
 

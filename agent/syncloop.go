@@ -183,6 +183,7 @@ func (l *syncLoop) state(ctx context.Context, s mqtt.State) {
 	}
 	l.outages.Down(ctx, journal.BrokerLost, "", "no broker is connected: work goes on, blocks wait here ("+why+")", slog.String(journal.KeyError, why))
 	l.step(ctx, peer.Disconnected{})
+	l.station.post(ctx, station.Changed{}) // what was on its way does not come now
 }
 
 // barred tells of a broker that was reached and cannot be used. An own
@@ -292,16 +293,20 @@ func (l *syncLoop) step(ctx context.Context, e peer.Event) {
 // decide lets the machine take one event on a snapshot of the replica.
 func (l *syncLoop) decide(ctx context.Context, e peer.Event) []peer.Effect {
 	var effects []peer.Effect
+	var lag int64
 	// Counted before the snapshot is taken, which is then no older.
 	commits := l.commits.Load()
 	err := l.parts.Replica.Read(func(v *replica.View) error {
 		w, err := l.view(v, commits)
 		if err == nil {
 			effects = l.machine.Step(l.parts.Now(), w, e)
-			l.lag.Store(int64(l.machine.Lag(w)))
+			lag = int64(l.machine.Lag(w))
 		}
 		return err
 	})
+	if err == nil && l.lag.Swap(lag) > 0 && lag == 0 {
+		l.station.post(ctx, station.Changed{}) // also when what was missing does not exist after all
+	}
 	if err != nil {
 		l.station.damaged(ctx, err)
 	}

@@ -164,7 +164,7 @@ func TestAStationIsAssignedLater(t *testing.T) {
 			t.Errorf("%v", e)
 		}
 		doc, err := b.Desk().Roster(context.Background())
-		if err != nil || !slices.Equal(doc.Doubled, []string{"PACK-9"}) {
+		if err != nil || !slices.Equal(doc.Doubled, []string{"station PACK-9"}) {
 			t.Errorf("doubled %v, %v", doc.Doubled, err)
 		}
 	})

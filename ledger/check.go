@@ -61,9 +61,14 @@ func checkNoneOpen(here Here, s Scan) Decision {
 		Found:    "a tag that no item known here has; " + peersHeard(s),
 		Do:       "Take the item to intake, or find it by its printed id.",
 	}
-	if here.SilentAfter > 0 && (!s.PeersKnown || s.PeersHeard > here.SilentAfter) {
+	switch {
+	case here.SilentAfter > 0 && (!s.PeersKnown || s.PeersHeard > here.SilentAfter):
 		d.Kind, d.Reason = Wait, ReasonPeersSilent
 		d.Do = "Leave the item here until this station hears from the others, then scan again."
+	case s.PeersKnown && s.Missing > 0:
+		d.Kind, d.Reason = Wait, ReasonBehind
+		d.Found = "a tag that no item known here has, while " + blocksCome(s.Missing)
+		d.Do = "Leave the tag on the reader until they are here."
 	}
 	return d
 }
@@ -85,7 +90,9 @@ func checkMany(here Here, s Scan) Decision {
 		if sheet.Item.ID == s.Choice {
 			return checkItem(here, s, sheet)
 		}
-		d.Choices = append(d.Choices, Choice{Item: sheet.Item.ID, Label: sheet.Item.Label, Product: sheet.Item.Product})
+		d.Choices = append(d.Choices, Choice{
+			Item: sheet.Item.ID, Label: sheet.Item.Label, Product: sheet.Item.Product, Apart: apart(sheet, s.Open),
+		})
 	}
 	d.Found = fmt.Sprintf("%d: %s", len(s.Open), labels(s.Open))
 	return d

@@ -43,16 +43,37 @@ func finished() *history {
 		accept("pack", "pack-1", keyHere).report("pack", "pack-1", Report{})
 }
 
+// twin is another item of the same printed id.
+func twin(h *history, differs func(*Sheet)) *history {
+	it := &h.sheet.Item
+	it.ID = named("the other " + it.Label)
+	it.Nodes[0].Tx, it.Nodes[0].Item, it.HeadIDs = it.ID, it.ID, []TxID{it.ID}
+	if differs != nil {
+		differs(&h.sheet)
+	}
+	return h
+}
+
 func tagRows() []row {
 	consumed := partHere("G-1", "gear").move(Node{
 		Kind: KindReport, Of: named("GB-1"), Station: "asm-1", State: State{Phase: Consumed, Into: named("GB-1")},
 	})
+	unwaiting := Here{Gateway: keyHere, Station: "drill-1", Mode: ModeInOut}
 	closedOnly := func(h *history) Scan { return scanned().with(func(s *Scan) { s.Closed = []Sheet{h.sheet} }) }
 	return []row{
 		{"an unknown tag", station("drill-1"), scanned()},
 		{"an unknown tag, peers silent too long", station("drill-1"), scanned().with(func(s *Scan) { s.PeersHeard = 300_000 })},
 		{"an unknown tag, no peer ever heard", station("drill-1"), scanned().with(func(s *Scan) { s.PeersKnown = false })},
+		{"an unknown tag while blocks of other stations are missing here", station("drill-1"), scanned().with(func(s *Scan) { s.Missing = 2 })},
+		{"an unknown tag, blocks missing and peers silent too long", station("drill-1"), scanned().with(func(s *Scan) { s.Missing, s.PeersHeard = 2, 300_000 })},
+		{"an unknown tag, a block missing where silence is not waited for", unwaiting, scanned().with(func(s *Scan) { s.Missing = 1 })},
+		{"an unknown tag, no peer ever heard where silence is not waited for", unwaiting, scanned().with(func(s *Scan) { s.Missing, s.PeersKnown = 1, false })},
 		{"two open items on a tag", station("drill-1"), scanned(bracket(), gearbox("GB-1"))},
+		{"two open items of one printed id, of two products", station("drill-1"), scanned(bracket(), twin(gearbox("BR-7"), nil))},
+		{"two open items of one printed id, for two orders", station("drill-1"), scanned(bracket(), twin(bracket(), func(s *Sheet) { s.Order.ID = "WO-9" }))},
+		{"two open items of one printed id, taken in at two stations", station("drill-1"), scanned(bracket(), twin(bracket(), func(s *Sheet) { s.Item.Nodes[0].Station = "yard" }), gearbox("GB-1"))},
+		{"two open items of one printed id, taken in at two times", station("drill-1"), scanned(bracket(), twin(bracket(), func(s *Sheet) { s.Item.Nodes[0].Time = 1_795_327_260_000 }))},
+		{"two open items that nothing but their ids tells apart", station("drill-1"), scanned(bracket(), twin(bracket(), nil))},
 		{"two open items, one chosen", station("drill-1"), scanned(bracket(), gearbox("GB-1")).with(func(s *Scan) { s.Choice = named("BR-7") })},
 		{"a finished item", station("drill-1"), closedOnly(finished())},
 		{"a scrapped item", station("drill-1"), closedOnly(drilled().rule(Scrap, "", ""))},
@@ -274,7 +295,7 @@ func TestCheckEveryReason(t *testing.T) {
 		ReasonAlreadyAccepted, ReasonEntranceOnly, ReasonDwell, ReasonMissingInputs, ReasonDone, ReasonFinished, ReasonFailed,
 		ReasonLimit, ReasonNeeds, ReasonElsewhere, ReasonInWorkElsewhere, ReasonOtherGateway, ReasonExitOnly, ReasonNotNeeded,
 		ReasonBadge, ReasonWeight, ReasonForm, ReasonFormInvalid, ReasonReport, ReasonNonconforming, ReasonRevoked,
-		ReasonConflict, ReasonManyItems, ReasonUnknownTag, ReasonPeersSilent, ReasonDoneHere, ReasonReturnedHere, ReasonScrapped, ReasonConsumed,
+		ReasonConflict, ReasonManyItems, ReasonUnknownTag, ReasonPeersSilent, ReasonBehind, ReasonDoneHere, ReasonReturnedHere, ReasonScrapped, ReasonConsumed,
 	} {
 		if !shown[reason] {
 			t.Errorf("no row shows reason %q", reason)

@@ -267,6 +267,9 @@ func describe(d Decision) string {
 	}
 	for _, c := range d.Choices {
 		fmt.Fprintf(&b, " choice=%s(%s)", c.Label, c.Product)
+		if c.Apart != "" {
+			fmt.Fprintf(&b, "[%s]", c.Apart)
+		}
 	}
 	for _, a := range d.Authors {
 		fmt.Fprintf(&b, " author=%s", a.Short())

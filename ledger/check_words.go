@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -36,12 +37,77 @@ func described(os []Option) string {
 	return strings.Join(ws, " or ")
 }
 
+// labels names items by their printed ids, and those that share one by what
+// tells them apart.
 func labels(sheets []Sheet) string {
 	var ls []string
 	for _, s := range sheets {
-		ls = append(ls, s.Item.Label)
+		l := s.Item.Label
+		if by := apart(s, sheets); by != "" {
+			l += " (" + by + ")"
+		}
+		ls = append(ls, l)
 	}
 	return strings.Join(ls, ", ")
+}
+
+// apart says what tells an item from the others of its printed id: the first
+// trait in which no two of them agree, and its id, by which it can be chosen.
+// Empty: the printed id is enough.
+func apart(s Sheet, all []Sheet) string {
+	var alike []Sheet
+	for _, o := range all {
+		if o.Item.Label == s.Item.Label {
+			alike = append(alike, o)
+		}
+	}
+	if len(alike) < 2 {
+		return ""
+	}
+	id := "id " + s.Item.ID.Short()
+	for _, trait := range []func(Sheet) string{productWords, orderWords, takenInAt, takenInWhen} {
+		seen := map[string]bool{"": true}
+		for _, o := range alike {
+			seen[trait(o)] = true
+		}
+		if len(seen) > len(alike) {
+			return trait(s) + ", " + id
+		}
+	}
+	return id
+}
+
+func productWords(s Sheet) string { return s.Item.Product }
+
+func orderWords(s Sheet) string {
+	if s.Order.ID == "" {
+		return ""
+	}
+	return "order " + s.Order.ID
+}
+
+func takenInAt(s Sheet) string {
+	n, ok := s.Item.Node(s.Item.ID)
+	if !ok || n.Station == "" {
+		return ""
+	}
+	return "taken in at " + n.Station
+}
+
+func takenInWhen(s Sheet) string {
+	n, ok := s.Item.Node(s.Item.ID)
+	if !ok {
+		return ""
+	}
+	return "taken in " + time.UnixMilli(n.Time).UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// blocksCome counts blocks that are on their way.
+func blocksCome(n int64) string {
+	if n == 1 {
+		return "1 block of another station is still to come"
+	}
+	return fmt.Sprintf("%d blocks of other stations are still to come", n)
 }
 
 func needWords(ns []Need) string {

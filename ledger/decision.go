@@ -113,6 +113,7 @@ const (
 	ReasonManyItems       = "many-items"       // CHOOSE
 	ReasonUnknownTag      = "unknown-tag"      // UNKNOWN TAG
 	ReasonPeersSilent     = "peers-silent"     // WAIT: the item may be known to peers not heard for long
+	ReasonBehind          = "behind"           // WAIT: the item may be in blocks that peers hold and that are missing here
 	ReasonDoneHere        = "done-here"        // ALREADY DONE: reported here, expected elsewhere
 	ReasonReturnedHere    = "returned-here"    // ALREADY DONE: returned from here for rework elsewhere
 	ReasonScrapped        = "scrapped"         // ALREADY DONE
@@ -145,6 +146,7 @@ type Choice struct {
 	Item    ItemID
 	Label   string
 	Product string
+	Apart   string // what tells it from another choice of the same label; empty where there is none
 }
 
 // Signal returns the colour of the decision.
@@ -257,6 +259,7 @@ type Scan struct {
 	Intake      *IntakeFor // nil: nothing says what new items are made for
 	PeersKnown  bool       // a peer was heard since the start
 	PeersHeard  int64      // ms since a peer was last heard
+	Missing     int64      // blocks that peers in reach tell of and that are not here yet
 }
 
 // weight is what the scale showed in mg, zero where nothing was weighed.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto"
+	"errors"
 	"fmt"
 	"sort"
 )
@@ -62,10 +63,15 @@ func ParseFrontier(raw []byte) (Frontier, error) {
 	return f, nil
 }
 
-// Verify checks the witness's signature and role in r.
+// ErrNoWitness: the roster does not have a frontier's signer as a witness. A
+// roster that is not complete may lack it.
+var ErrNoWitness = errors.New("is no witness in this roster")
+
+// Verify checks the witness's signature and role in r. Without the role the
+// error wraps [ErrNoWitness].
 func (f Frontier) Verify(net NetworkID, r *Roster) error {
 	if !r.Has(f.Witness, RoleWitness) {
-		return fmt.Errorf("frontier: %s is no witness in this roster", f.Witness.Short())
+		return fmt.Errorf("frontier: %s %w", f.Witness.Short(), ErrNoWitness)
 	}
 	id, _ := r.Identity(f.Witness)
 	if err := id.Key.verify(f.sigDigest(net), f.Sig); err != nil {

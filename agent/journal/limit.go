@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// maxCauses bounds what a [Limiter] and [Outages] remember: causes may be chosen by whoever
-// sends messages. Causes beyond it share one entry.
+// maxCauses bounds what a [Limiter] remembers, and [Outages] of each event: causes may be
+// chosen by whoever sends messages. Of a Limiter, causes beyond it share one entry.
 const maxCauses = 1024
 
 // otherCauses stands for all causes beyond maxCauses.
@@ -124,52 +124,145 @@ func (l *Limiter) Settle(ctx context.Context) {
 }
 
 // Outages writes each outage as two lines: one when it begins, one when it ends,
-// however often either is reported.
+// however often either is reported. What begins more often than
+// mostOutages times a minute for one event is not written then, nor is its end:
+// subjects and moments may be chosen by whoever sends messages. [Outages.Settle]
+// tells of those that last.
 type Outages struct {
 	journal *Journal
 
-	mu   sync.Mutex
-	down map[cause]time.Time
+	mu    sync.Mutex
+	down  map[cause]*outage // at most maxCauses of each event
+	spent map[ID]*spending
+}
+
+// mostOutages is how many outages of one event are written in a minute.
+const mostOutages = 6
+
+// outage is one that holds now.
+type outage struct {
+	since time.Time
+	told  bool
+	words string      // of one that is not told
+	attrs []slog.Attr // the same
+}
+
+// spending is what became of the outages of one event, in a minute and since.
+type spending struct {
+	began   time.Time
+	written int
+	leftOut int // since one was written
+	kept    int // outages that hold now
 }
 
 // Outages returns a keeper of outages that has none.
 func (j *Journal) Outages() *Outages {
-	return &Outages{journal: j, down: make(map[cause]time.Time)}
+	return &Outages{journal: j, down: make(map[cause]*outage), spent: make(map[ID]*spending)}
 }
 
 // Down reports that id (an event with an EndedBy) holds for subject, such as
 // a reader's name, and writes it if it did not hold before. It returns whether it wrote.
 func (o *Outages) Down(ctx context.Context, id ID, subject, words string, attrs ...slog.Attr) bool {
-	c := cause{id, subject}
+	leftOut, write := o.begin(cause{id, subject}, words, attrs)
+	if write {
+		o.journal.Event(ctx, id, words, counted(attrs, leftOut)...)
+	}
+	return write
+}
+
+// begin notes an outage and decides whether it is written.
+func (o *Outages) begin(c cause, words string, attrs []slog.Attr) (leftOut int, write bool) {
 	o.mu.Lock()
-	_, known := o.down[c]
-	if !known {
-		o.down[c] = o.journal.now()
+	defer o.mu.Unlock()
+	if o.down[c] != nil {
+		return 0, false
+	}
+	now := o.journal.now()
+	s := o.spent[c.id]
+	if s == nil {
+		s = &spending{began: now}
+		o.spent[c.id] = s
+	}
+	if since := now.Sub(s.began); since < 0 || since >= time.Minute { // a clock that went back silences nothing
+		s.began, s.written = now, 0
+	}
+	full := s.kept >= maxCauses
+	if s.written >= mostOutages || full {
+		s.leftOut++
+		if !full {
+			o.down[c] = &outage{since: now, words: words, attrs: slices.Clone(attrs)}
+			s.kept++
+		}
+		return 0, false
+	}
+	o.down[c] = &outage{since: now, told: true}
+	leftOut, s.leftOut = s.leftOut, 0
+	s.written++
+	s.kept++
+	return leftOut, true
+}
+
+// counted adds how many were left out.
+func counted(attrs []slog.Attr, leftOut int) []slog.Attr {
+	if leftOut == 0 {
+		return attrs
+	}
+	return append(slices.Clip(attrs), slog.Int(KeyLeftOut, leftOut))
+}
+
+// Settle writes one line for each event of which outages were left out: the latest
+// that still holds stands for the others. Call it now and then.
+func (o *Outages) Settle(ctx context.Context) {
+	type late struct {
+		cause
+		*outage
+		leftOut int
+	}
+	var lates []late
+	o.mu.Lock()
+	for c, out := range o.down {
+		s := o.spent[c.id]
+		if out.told || s.leftOut == 0 {
+			continue
+		}
+		i := slices.IndexFunc(lates, func(l late) bool { return l.id == c.id })
+		switch {
+		case i < 0:
+			lates = append(lates, late{c, out, 0})
+		case out.since.After(lates[i].since) || out.since.Equal(lates[i].since) && c.what > lates[i].what:
+			lates[i] = late{c, out, 0}
+		}
+	}
+	for i, l := range lates {
+		l.told, lates[i].leftOut, o.spent[l.id].leftOut = true, o.spent[l.id].leftOut-1, 0
 	}
 	o.mu.Unlock()
-	if known {
-		return false
+	slices.SortFunc(lates, func(a, b late) int { return strings.Compare(string(a.id), string(b.id)) })
+	for _, l := range lates {
+		o.journal.Event(ctx, l.id, l.words, counted(l.attrs, l.leftOut)...)
 	}
-	o.journal.Event(ctx, id, words, attrs...)
-	return true
 }
 
 // Up reports that id no longer holds for subject. If it did, the event that ends
-// id is written with words and how long it took. It returns whether it wrote.
+// id is written with words and how long it took, unless its beginning was left
+// out. It returns whether it wrote.
 func (o *Outages) Up(ctx context.Context, id ID, subject, words string, attrs ...slog.Attr) bool {
 	c := cause{id, subject}
 	o.mu.Lock()
-	since, known := o.down[c]
-	delete(o.down, c)
+	was := o.down[c]
+	if was != nil {
+		o.spent[id].kept--
+		delete(o.down, c)
+	}
 	o.mu.Unlock()
-	if !known {
+	if was == nil || !was.told {
 		return false
 	}
 	end := id
 	if d, ok := Lookup(id); ok && d.EndedBy != "" {
 		end = d.EndedBy
 	}
-	lasted := max(0, o.journal.now().Sub(since))
+	lasted := max(0, o.journal.now().Sub(was.since))
 	o.journal.Event(ctx, end, words, append(slices.Clip(attrs), slog.Duration(KeyLasted, lasted))...)
 	return true
 }

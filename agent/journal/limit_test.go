@@ -148,3 +148,57 @@ func TestOutagesAreTwoLines(t *testing.T) {
 		t.Error("a second outage is not seen")
 	}
 }
+
+// TestOutagesThatFlap: what comes and goes at a stranger's will is written a few
+// times a minute, and what lasts of it is told.
+func TestOutagesThatFlap(t *testing.T) {
+	r := newRecorder()
+	o := r.Outages()
+	for range 200 {
+		o.Down(t.Context(), BrokerLost, "", "lost")
+		r.now = r.now.Add(100 * time.Millisecond)
+		o.Up(t.Context(), BrokerLost, "", "back")
+	}
+	if n := len(r.events()); n != 2*mostOutages {
+		t.Errorf("%d lines, want %d", n, 2*mostOutages)
+	}
+	o.Down(t.Context(), BrokerLost, "", "lost for good")
+	if !o.IsDown(BrokerLost, "") {
+		t.Error("what is not written is not known")
+	}
+	o.Settle(t.Context())
+	o.Settle(t.Context())
+	r.now = r.now.Add(time.Hour)
+	o.Up(t.Context(), BrokerLost, "", "back")
+	expect(t, r, "broker.lost lost for good left_out=194", "broker.back back lasted=1h0m0s")
+	o.Down(t.Context(), BrokerLost, "", "lost")
+	expect(t, r, "broker.lost lost")
+}
+
+// TestOutagesOfManySubjects: memory and lines are bounded however many subjects
+// there are.
+func TestOutagesOfManySubjects(t *testing.T) {
+	r := newRecorder()
+	o := r.Outages()
+	for i := range 3 * maxCauses {
+		o.Down(t.Context(), ItemConflict, fmt.Sprint("item ", i), "two histories")
+	}
+	if n := len(r.events()); n != mostOutages || len(o.down) > maxCauses {
+		t.Errorf("%d lines, %d kept", n, len(o.down))
+	}
+	if !o.Down(t.Context(), ReaderDown, "bench", "gone") || len(r.events()) != 1 {
+		t.Error("conflicts silence a reader")
+	}
+	o.Up(t.Context(), ReaderDown, "bench", "back")
+	r.events()
+	o.Settle(t.Context())
+	if n := len(r.events()); n != 1 {
+		t.Errorf("%d lines to settle", n)
+	}
+	for i := range 3 * maxCauses {
+		o.Up(t.Context(), ItemConflict, fmt.Sprint("item ", i), "one history")
+	}
+	if n := len(r.events()); n != mostOutages+1 || len(o.down) != 0 {
+		t.Errorf("%d lines to end, %d kept", n, len(o.down))
+	}
+}

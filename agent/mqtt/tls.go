@@ -20,8 +20,12 @@ func (b *Bus) dial(ctx context.Context, to broker) (net.Conn, error) {
 		}
 	}
 	conn, err := b.config.Dial(ctx, "tcp", to.address)
-	if err != nil || to.server == "" {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	conn = prompt(conn)
+	if to.server == "" {
+		return conn, nil
 	}
 	secured := tls.Client(conn, clientTLS(b.config.TLS, to.server))
 	if err := secured.HandshakeContext(ctx); err != nil {

@@ -17,6 +17,7 @@ const (
 	compareSoon  = 3 * time.Second  // after connecting
 	compareAgain = 10 * time.Second // after a comparison that was not answered
 	compareEvery = time.Minute
+	maxDigests   = 32 // of the own heads, remembered
 )
 
 // asking is what is being asked.
@@ -28,8 +29,8 @@ type asking struct {
 	paging    ledger.KeyID
 	after     ledger.KeyID // paging goes on with authors after this one
 
-	digest Digest // of the own heads
-	stale  bool   // digest is of heads before the last commit
+	digests []Digest // of the own heads, the newest last
+	stale   bool     // the newest digest is of heads before the last commit
 }
 
 // flight is an ask without an answer yet.
@@ -84,6 +85,16 @@ func (m *Machine) expire(now time.Time, v View, next *alarm) {
 		}
 		m.land(f.to)
 		m.unanswered(now, v, f.to)
+	}
+}
+
+// extend gives a gateway that was asked ahead the time in which this one was busy
+// committing what it gave before.
+func (a *asking) extend(now time.Time, to ledger.KeyID) {
+	for i, f := range a.flights {
+		if until := now.Add(askTimeout); f.to == to && f.deadline.Before(until) {
+			a.flights[i].deadline = until
+		}
 	}
 }
 
@@ -162,25 +173,35 @@ func (m *Machine) askAllHeads(now time.Time, v View, drafts *[]*draft, next *ala
 	s.paging, s.compareAt = ledger.KeyID{}, now.Add(m.spread(compareEvery))
 }
 
-// unlike returns a gateway whose last status shows other heads than are held
-// here, each in its turn.
+// unlike returns a gateway whose last status shows heads that were never all
+// that was held here, each in its turn. Who told what was held here before has
+// nothing to give.
 func (m *Machine) unlike(now time.Time, v View) *peer {
-	own := m.digest(v)
 	n := len(m.peers.list)
 	for i := range n {
 		p := m.peers.list[(m.wants.turn+i)%n]
-		if p.held != (Digest{}) && p.held != own && p.reachable(now) && !m.asking.busy(p.ID) {
+		if p.held != (Digest{}) && p.reachable(now) && !m.asking.busy(p.ID) && !m.hasHeld(v, p.held) {
 			return p
 		}
 	}
 	return nil
 }
 
+// hasHeld reports whether a digest is of what is held here or was of late.
+func (m *Machine) hasHeld(v View, d Digest) bool {
+	m.digest(v)
+	return slices.Contains(m.asking.digests, d)
+}
+
+// digest returns that of the own heads.
 func (m *Machine) digest(v View) Digest {
-	if m.asking.stale {
-		m.asking.digest, m.asking.stale = DigestOf(v.Heads), false
+	s := &m.asking
+	if s.stale || len(s.digests) == 0 {
+		d := DigestOf(v.Heads)
+		s.digests = slices.DeleteFunc(s.digests, func(old Digest) bool { return old == d })
+		s.digests, s.stale = append(s.digests[max(0, len(s.digests)+1-maxDigests):], d), false
 	}
-	return m.asking.digest
+	return s.digests[len(s.digests)-1]
 }
 
 // askRanges asks for what is missing of chains: the own one first, those under
@@ -189,7 +210,7 @@ func (m *Machine) askRanges(now time.Time, v View, drafts *[]*draft, next *alarm
 	var last []*author
 	for _, a := range m.inTurn() {
 		switch {
-		case !a.flight.IsZero() || !m.isDue(now, v, a, next):
+		case !a.flight.IsZero() || !a.asksAhead() && !m.isDue(now, v, a, next):
 		case among(v.Last, a.id) && a.id != m.config.Self:
 			last = append(last, a)
 		default:
@@ -344,8 +365,13 @@ func (m *Machine) answered(now time.Time, v View, g Give, in Ingest) {
 	}
 	for _, a := range slices.Clone(m.wants.authors) {
 		if a.flight == g.From {
-			brought := slices.ContainsFunc(in.Blocks, func(b ledger.UnverifiedBlock) bool { return b.Header().Author == a.id })
-			m.rangeAnswered(now, v, a, g, brought)
+			var brought uint64
+			for _, b := range in.Blocks {
+				if b.Header().Author == a.id {
+					brought = max(brought, b.Header().Height)
+				}
+			}
+			m.rangeAnswered(now, v, a, g, in, brought)
 		}
 	}
 	for _, w := range m.wants.hashes {
@@ -355,18 +381,31 @@ func (m *Machine) answered(now time.Time, v View, g Give, in Ingest) {
 	}
 }
 
-func (m *Machine) rangeAnswered(now time.Time, v View, a *author, g Give, brought bool) {
+// rangeAnswered takes an answer that brought blocks up to a height, zero if none.
+func (m *Machine) rangeAnswered(now time.Time, v View, a *author, g Give, in Ingest, brought uint64) {
 	a.flight = ledger.KeyID{}
 	switch {
-	case brought:
-		a.given, a.due = true, now.Add(ingesting)
+	case brought > 0:
+		if a.ahead = 0; a.flows && !a.given && g.More == 1 && !among(v.Last, a.id) {
+			a.ahead = brought
+		}
+		a.given, a.due, a.beside = true, now.Add(ingesting), 0
 	case g.More == 1 && (among(v.Last, a.id) || len(g.Blocks)+len(g.Statements) == 0):
 		a.due = now.Add(lastEvery) // who gives nothing and holds more serves this author last
-	case g.More == 1:
+	case in.beside(g, &a.beside):
 		a.due = now
 	default:
 		m.fruitless(now, v, a)
 	}
+}
+
+// beside reports whether an answer that brought nothing of what was asked for may
+// be asked to go on at once: it brought something else, there is more, and that is
+// not the same excuse for ever. An answer full of what is held is none: claims of
+// what does not exist lead to such.
+func (in Ingest) beside(g Give, times *int) bool {
+	*times++
+	return g.More == 1 && len(in.Blocks)+len(in.Statements) > 0 && *times%maxTries != 0
 }
 
 func (m *Machine) hashAnswered(now time.Time, w *want, g Give, in Ingest) {
@@ -377,8 +416,8 @@ func (m *Machine) hashAnswered(now time.Time, w *want, g Give, in Ingest) {
 	}
 	switch {
 	case brought:
-		w.given, w.due = true, now.Add(ingesting)
-	case g.More == 1:
+		w.given, w.due, w.beside = true, now.Add(ingesting), 0
+	case in.beside(g, &w.beside):
 		w.due = now
 	default:
 		m.failed(now, w)

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 // committed takes what the replica reports.
 func (m *Machine) committed(now time.Time, v View, e Committed) {
 	m.asking.stale = true
+	m.digest(v) // remembered: what others told a moment ago may be this
 	m.cadence.dirty = true
 	m.saying.sealed(e.Sealed)
 	m.progress(now, v, append(slices.Clip(e.Sealed), e.Blocks...))
@@ -54,6 +56,9 @@ func (m *Machine) progress(now time.Time, v View, refs []ledger.Ref) {
 			continue
 		}
 		if last := i+1 == len(refs) || refs[i+1].Author != r.Author; last && m.settle(v, a) {
+			if a.given {
+				m.asking.extend(now, a.flight)
+			}
 			a.progressed(now, r.Height)
 		}
 	}
@@ -62,6 +67,9 @@ func (m *Machine) progress(now time.Time, v View, refs []ledger.Ref) {
 // refuse remembers a block that will never be held, so that it is not asked for
 // again.
 func (m *Machine) refuse(now time.Time, v View, r Refusal) {
+	if errors.Is(r.Err, ledger.ErrNoWitness) && m.mayBeWitness(v, r.Of.Author) {
+		return // the roster is on its way, and the next frontier is as good
+	}
 	detail := r.Of.String()
 	if r.Err != nil {
 		detail = r.Err.Error()
@@ -77,6 +85,13 @@ func (m *Machine) refuse(now time.Time, v View, r Refusal) {
 	if a := m.wants.author(r.Of.Author); a != nil && m.settle(v, a) {
 		m.fruitless(now, v, a)
 	}
+}
+
+// mayBeWitness reports whether a frontier was refused for a statement that is not
+// here, or was not a moment ago, and not for a fault of its signer.
+func (m *Machine) mayBeWitness(v View, id ledger.KeyID) bool {
+	return among(v.Witnesses, id) || !among(v.Gateways, id) ||
+		slices.ContainsFunc(m.wants.hashes, func(w *want) bool { return w.kind == wantStatement })
 }
 
 // gaps takes dropped objects: they are wanted, and so is what they miss. Of each
@@ -104,7 +119,11 @@ func (m *Machine) gaps(now time.Time, v View, gaps []Gap) {
 		if i > 0 && gaps[i-1].Of.Author == g.Of.Author {
 			continue
 		}
-		if a := m.wants.author(g.Of.Author); a != nil && a.flight.IsZero() {
+		a := m.wants.author(g.Of.Author)
+		if a == nil {
+			continue
+		}
+		if a.flows, a.ahead = false, 0; a.flight.IsZero() {
 			m.stepBack(now, v, a, g)
 		}
 	}

@@ -15,7 +15,10 @@ const (
 	askerBurst   = 16
 	allEvery     = time.Second / 32
 	allBurst     = 64
-	maxWalk      = 8192 // statements visited for one answer
+	freshEvery   = time.Second / 256 // answers that go on where an asker's last one ended
+	freshBurst   = 16
+	freshAgain   = 10 * time.Minute // until an asker may go through the same chains again so
+	maxWalk      = 8192             // statements visited for one answer
 	// envelope is what a give needs beside its objects, and wrapping what each
 	// of these needs.
 	envelope, wrapping = 64, 5
@@ -41,8 +44,16 @@ func (p *pace) pass(now time.Time, every time.Duration) {
 // asker is the pace of one gateway that asks. All strangers share one entry,
 // under the zero key.
 type asker struct {
-	id   ledger.KeyID
-	pace pace
+	id      ledger.KeyID
+	pace    pace
+	reached []reached // at most MaxRanges
+	freshAt time.Time // of the last answer that went on
+}
+
+// reached is how high an asker was given the chain of an author.
+type reached struct {
+	author ledger.KeyID
+	height uint64
 }
 
 // giving is what is to be answered.
@@ -50,6 +61,7 @@ type giving struct {
 	pending []Ask // the latest of each asker, in the order in which they came
 	askers  []*asker
 	all     pace
+	fresh   pace
 	lastAt  time.Time // when blocks of authors under evidence may be given again
 }
 
@@ -114,13 +126,56 @@ func (m *Machine) answer(now time.Time, v View, a Ask, next *alarm) bool {
 		m.drop(now, CauseAsks, a.From, "its ask is not answered")
 		return true
 	}
-	if !next.reached(now, g.all.at(allEvery, allBurst)) || !next.reached(now, by.pace.at(askerEvery, askerBurst)) {
+	if by.goesOn(now, v, a) {
+		if !next.reached(now, g.fresh.at(freshEvery, freshBurst)) {
+			return false
+		}
+		g.fresh.pass(now, freshEvery)
+		by.freshAt = now
+	} else {
+		if !next.reached(now, g.all.at(allEvery, allBurst)) || !next.reached(now, by.pace.at(askerEvery, askerBurst)) {
+			return false
+		}
+		g.all.pass(now, allEvery)
+		by.pace.pass(now, askerEvery)
+	}
+	b := m.compose(now, v, a)
+	by.note(b.upTo)
+	m.publish(m.topics.Give(a.From), false, b.Encode())
+	return true
+}
+
+// goesOn reports whether an ask is one step through chains that the asker was
+// not given before: who catches up is held up by its own pace alone. Whoever
+// asks for the same again and again is not, nor are strangers.
+func (by *asker) goesOn(now time.Time, v View, a Ask) bool {
+	if now.Sub(by.freshAt) >= freshAgain {
+		by.reached = nil
+	}
+	if by.id.IsZero() || len(a.Ranges) == 0 || len(a.Hashes)+len(a.Authors) > 0 || a.All == 1 {
 		return false
 	}
-	g.all.pass(now, allEvery)
-	by.pace.pass(now, askerEvery)
-	m.publish(m.topics.Give(a.From), false, m.compose(now, v, a).Encode())
-	return true
+	return !slices.ContainsFunc(a.Ranges, func(r Range) bool {
+		i := by.find(r.Author)
+		again := i >= 0 && r.From <= by.reached[i].height
+		return again || i < 0 && len(by.reached) >= MaxRanges || v.top(r.Author).Height < r.From || among(v.Last, r.Author)
+	})
+}
+
+func (by *asker) find(author ledger.KeyID) int {
+	return slices.IndexFunc(by.reached, func(r reached) bool { return r.author == author })
+}
+
+// note remembers how far an answer went.
+func (by *asker) note(upTo []reached) {
+	for _, r := range upTo {
+		switch i := by.find(r.author); {
+		case i >= 0:
+			by.reached[i].height = max(by.reached[i].height, r.height)
+		case len(by.reached) < MaxRanges && !by.id.IsZero():
+			by.reached = append(by.reached, r)
+		}
+	}
 }
 
 // basket fills a give.
@@ -128,10 +183,11 @@ type basket struct {
 	Give
 	room int
 	v    View
+	upTo []reached // how far it goes in each range
 }
 
 // compose puts together the answer to an ask.
-func (m *Machine) compose(now time.Time, v View, a Ask) Give {
+func (m *Machine) compose(now time.Time, v View, a Ask) *basket {
 	b := &basket{Give: Give{From: m.config.Self}, room: batch - envelope, v: v}
 	b.tell(a)
 	b.addHashes(a)
@@ -142,7 +198,7 @@ func (m *Machine) compose(now time.Time, v View, a Ask) Give {
 		m.giving.lastAt = now.Add(lastEvery)
 		b.addRanges(a, true)
 	}
-	return b.Give
+	return b
 }
 
 // tell answers for branch heads.
@@ -280,9 +336,14 @@ func (b *basket) addRanges(a Ask, last bool) (other []Range) {
 
 func (b *basket) addRange(r Range, share int) {
 	before := b.room
+	var height uint64
 	for block := range b.v.Store.Blocks(r.Author, r.From, r.To) {
 		if !b.put(&b.Blocks, block.Raw(), share-(before-b.room)) {
-			return
+			break
 		}
+		height = block.Header().Height
+	}
+	if height > 0 {
+		b.upTo = append(b.upTo, reached{r.Author, height})
 	}
 }

@@ -230,7 +230,7 @@ func TestOneGiveHoldsTheLargest(t *testing.T) {
 		t.Fatalf("blocks of %d bytes only", size)
 	}
 	a := Ask{From: idOf("b"), Ranges: []Range{{Author: n.id, From: 1, To: 3}}, Hashes: []ledger.Hash{s.register.Heads()[0]}, Authors: []ledger.KeyID{n.id}}
-	g := n.m.compose(r.now, s.view(), a)
+	g := n.m.compose(r.now, s.view(), a).Give
 	if len(g.Blocks) != 1 || len(g.Statements) != 3 || g.More != 1 || len(g.Encode()) > MaxGive {
 		t.Errorf("%d blocks, %d statements, more %d, %d bytes", len(g.Blocks), len(g.Statements), g.More, len(g.Encode()))
 	}
@@ -270,11 +270,43 @@ func TestEvidenceLast(t *testing.T) {
 		}
 		return b, c
 	}
-	if b, c := byAuthor(n.m.compose(r.now, v, a)); c != 101 || b == 0 {
+	if b, c := byAuthor(n.m.compose(r.now, v, a).Give); c != 101 || b == 0 {
 		t.Errorf("first answer: %d of the one under evidence, %d of the other", b, c)
 	}
-	second := n.m.compose(r.now, v, a)
+	second := n.m.compose(r.now, v, a).Give
 	if b, c := byAuthor(second); c != 101 || b != 0 || second.More != 1 {
 		t.Errorf("second answer within a second: %d of the one under evidence, %d of the other, more %d", b, c, second.More)
+	}
+}
+
+// TestLowLies: claims of other blocks at heights long held cost a bounded number
+// of asks, though the answers to them are full of what is held, and do not hold
+// up what is missing above.
+func TestLowLies(t *testing.T) {
+	r := newRig(t, "a*", "b*", "c")
+	ns := r.start("a", "b")
+	r.seal(ns[0], 600)
+	r.run(5 * time.Second)
+	r.converge(time.Second, ns...)
+	quiet, bytes := ns[1].asks, r.bytes
+	for i := range 20 {
+		lie := Status{Height: 1 + uint64(i%4), Head: ledger.Hash{1, byte(i)}}
+		if i == 3 {
+			lie.Height = ledger.MaxHeight // so that the range asked for has no end
+		}
+		r.step(ns[1], Message{Topic: r.topics().Status(ns[0].id), Payload: lie.Encode()})
+	}
+	r.lose = func(_ int, p Publish) bool { return strings.Contains(p.Topic, "/block/") }
+	r.seal(ns[0], 5)
+	r.converge(10*time.Second, ns...)
+	r.run(20 * time.Minute)
+	if n := ns[1].asks - quiet; n > 150 {
+		t.Errorf("%d asks", n)
+	}
+	if n := r.bytes - bytes; n > 20<<20 {
+		t.Errorf("%d bytes", n)
+	}
+	if n := len(ns[1].m.wants.authors); n != 0 {
+		t.Errorf("%d authors are still believed to lack something", n)
 	}
 }

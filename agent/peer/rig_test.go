@@ -40,6 +40,7 @@ type node struct {
 	sent   []Publish
 	signed []SignFrontier
 	asks   int
+	latest map[string]time.Time // by topic: when its last message arrives
 }
 
 // happening is something that will happen to a node.
@@ -52,7 +53,7 @@ type happening struct {
 }
 
 // rig is a plant with a bus between its gateways. Every delivery has its own
-// instant.
+// instant; as a broker does it keeps the order within a topic.
 type rig struct {
 	t          testing.TB
 	now        time.Time
@@ -117,7 +118,7 @@ func (r *rig) start(names ...string) []*node {
 // add runs a gateway that is not connected yet.
 func (r *rig) add(name string, store *shelf) *node {
 	name = strings.TrimSuffix(name, "*")
-	n := &node{name: name, id: idOf(name), store: store}
+	n := &node{name: name, id: idOf(name), store: store, latest: map[string]time.Time{}}
 	r.nodes = append(r.nodes, n)
 	r.reboot(n)
 	return n
@@ -220,6 +221,10 @@ func (r *rig) deliver(n *node, p Publish, retained bool) {
 		return
 	}
 	wait := time.Millisecond + time.Duration(r.messages%7)*100*time.Microsecond
+	if after := n.latest[p.Topic].Sub(r.now) + 100*time.Microsecond; after > wait {
+		wait = after
+	}
+	n.latest[p.Topic] = r.now.Add(wait)
 	if r.twice != nil {
 		dup, later := r.twice(r.messages)
 		if dup {

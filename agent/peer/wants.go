@@ -39,6 +39,9 @@ type author struct {
 	due    time.Time
 	flight ledger.KeyID // who is being asked; zero: nobody
 	given  bool         // blocks were given and the replica has not reported on them
+	beside int          // answers in a row that brought nothing of it
+	flows  bool         // the last blocks given were of use
+	ahead  uint64       // given up to here: more may be asked for before the replica has reported; 0: not
 }
 
 // wantKind says what is wanted by hash.
@@ -57,6 +60,7 @@ type want struct {
 	tries   int
 	due     time.Time
 	flight  ledger.KeyID
+	beside  int  // answers in a row that brought nothing of it
 	given   bool // something was given and the replica has not reported on it
 }
 
@@ -95,6 +99,7 @@ func (w *wants) doubtful(id ledger.KeyID) bool {
 func (w *wants) wake(now time.Time) {
 	for _, a := range w.authors {
 		a.flight, a.due, a.given = ledger.KeyID{}, now, false
+		a.flows, a.ahead = false, 0
 	}
 	for _, h := range w.hashes {
 		h.flight, h.due, h.given = ledger.KeyID{}, now, false
@@ -216,7 +221,18 @@ func (a *author) next(v View) Range {
 	for _, c := range a.claims {
 		r.To = max(r.To, c.ref.Height)
 	}
+	if a.ahead > 0 {
+		r.From = max(r.From, a.ahead+1)
+	}
 	return r
+}
+
+// asksAhead reports whether the next range may be asked for while the replica
+// still commits the one before, so that neither side waits for the other. It is
+// one range: what lies ahead is bounded, and who gives rubbish is found out at
+// once.
+func (a *author) asksAhead() bool {
+	return a.ahead > 0 && slices.ContainsFunc(a.claims, func(c claim) bool { return c.ref.Height > a.ahead })
 }
 
 // progressed notes that blocks up to height came in.
@@ -228,6 +244,7 @@ func (a *author) progressed(now time.Time, height uint64) {
 	// claim of what does not exist.
 	if a.given {
 		a.given, a.due = false, now
+		a.flows, a.ahead = true, 0
 		a.claims[0].tries = 0
 	}
 }
@@ -250,6 +267,7 @@ func (a *author) back(now time.Time, v View, height uint64) bool {
 // fruitless notes that an ask brought nothing, and waits before the next one.
 func (m *Machine) fruitless(now time.Time, v View, a *author) {
 	a.flight, a.given = ledger.KeyID{}, false
+	a.flows, a.ahead = false, 0
 	a.claims[0].tries++
 	a.sort()
 	if m.settle(v, a) {

@@ -90,6 +90,16 @@ func (r *reader) lift(tag string) {
 	}
 }
 
+// clear takes everything off the reader.
+func (r *reader) clear() {
+	r.mu.Lock()
+	lying := slices.Clone(r.lying)
+	r.mu.Unlock()
+	for _, tag := range lying {
+		r.lift(tag)
+	}
+}
+
 // free reports whether nothing lies on the reader.
 func (r *reader) free() bool {
 	r.mu.Lock()

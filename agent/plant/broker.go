@@ -20,11 +20,17 @@ type Counts struct {
 	Partitions, Heals                    int
 	Cut                                  int // deliveries that a partition swallowed
 	Delivered                            int
-	Stops                                int // gateways stopped or struck down
+	Bytes                                int64 // topic and payload of what was delivered
+	Stops                                int   // gateways stopped or struck down
+	Crashes                              int   // brokers that were restarted and had forgotten everything
+	Restored                             int   // gateways that came back with an old copy of their disk
+	FailedCommits                        int
+	Attacks                              int // of cheats
+	Alone                                int // blocks sealed by gateways that were cut off
 }
 
-// broker passes messages on between links and keeps the retained ones. It may
-// fall into two halves that do not hear each other.
+// broker is a cluster of them: it passes messages on between links and keeps the
+// retained ones. It may fall into parts that do not hear each other.
 type broker struct {
 	seed  uint64
 	clock *clockwork
@@ -34,8 +40,9 @@ type broker struct {
 	links   []*link // by name, those that run
 	noise   Noise
 	noisy   bool
-	halves  [2][]kept       // what each half retains; only the first while whole
-	half    map[string]int  // the half of a gateway; nil: whole
+	parts   map[int][]kept  // what each part retains; only part 0 while whole
+	part    map[string]int  // the part of a gateway; nil: whole
+	quiet   bool            // a message reaches all in one event, and no line is written
 	apart   map[string]bool // gateways that cannot reach the broker
 	serials map[string]uint64
 	newest  map[string]uint64 // by pair, the highest serial delivered
@@ -52,7 +59,7 @@ type kept struct {
 func newBroker(seed uint64, n Noise, c *clockwork, t *trace) *broker {
 	return &broker{
 		seed: seed, noise: n, clock: c, trace: t,
-		apart: map[string]bool{}, serials: map[string]uint64{}, newest: map[string]uint64{},
+		parts: map[int][]kept{}, apart: map[string]bool{}, serials: map[string]uint64{}, newest: map[string]uint64{},
 	}
 }
 
@@ -73,16 +80,20 @@ func (b *broker) setNoise(on bool) {
 // publish passes a message on. The lock is held. Who is the source of the lines
 // in the trace: the caller's goroutine.
 func (b *broker) publish(who, from string, m mqtt.Message) {
-	half := b.half[from]
+	part := b.part[from]
 	if m.Retained {
-		b.keep(half, m)
+		b.keep(part, m)
 	}
 	m.Retained = false
+	if b.quiet {
+		b.flood(m)
+		return
+	}
 	for _, to := range b.links {
 		if !to.connected || !to.subscribed(m.Topic) {
 			continue
 		}
-		if b.half[to.name] != half {
+		if b.part[to.name] != part {
 			b.counts.Cut++
 			continue
 		}
@@ -90,12 +101,29 @@ func (b *broker) publish(who, from string, m mqtt.Message) {
 	}
 }
 
-func (b *broker) keep(half int, m mqtt.Message) {
-	list := slices.DeleteFunc(b.halves[half], func(k kept) bool { return k.Topic == m.Topic })
+// flood has a message reach everybody at one moment. The lock is held.
+func (b *broker) flood(m mqtt.Message) {
+	b.flying++
+	b.clock.after(3*time.Millisecond, "flood", b.next("flood"), func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.flying--
+		for _, to := range b.links {
+			if to.connected && to.subscribed(m.Topic) {
+				b.counts.Delivered++
+				b.counts.Bytes += int64(len(m.Topic) + len(m.Payload))
+				to.push(m)
+			}
+		}
+	})
+}
+
+func (b *broker) keep(part int, m mqtt.Message) {
+	list := slices.DeleteFunc(b.parts[part], func(k kept) bool { return k.Topic == m.Topic })
 	if len(m.Payload) > 0 {
 		list = append(list, kept{m, time.Now()})
 	}
-	b.halves[half] = list
+	b.parts[part] = list
 }
 
 // send draws the fate of one delivery. The lock is held.
@@ -147,6 +175,7 @@ func (b *broker) fly(wait time.Duration, pair string, serial uint64, to *link, m
 		}
 		b.newest[pair] = max(b.newest[pair], serial)
 		b.counts.Delivered++
+		b.counts.Bytes += int64(len(m.Topic) + len(m.Payload))
 		b.trace.say(to.name+"/bus", "receives %s #%d %s%s", pair, serial, describe(m), order)
 		to.push(m)
 	})
@@ -168,37 +197,78 @@ func describe(m mqtt.Message) string {
 	return fmt.Sprintf("%s %d bytes %08x", topic, len(m.Payload), crc32.ChecksumIEEE(m.Payload))
 }
 
-// split makes the broker fall into halves: those named and the rest.
-func (b *broker) split(names []string) {
+// split makes the broker fall into parts: each list of names, and the rest. Each
+// begins with what the part that it comes from retains.
+func (b *broker) split(parts ...[]string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.counts.Partitions++
-	b.trace.say("faults", "partition: %s cut from the others", strings.Join(names, ", "))
-	b.half = map[string]int{}
-	for _, n := range names {
-		b.half[n], b.half[n+willOf] = 1, 1
+	before, retained := b.part, b.parts
+	b.part, b.parts = map[string]int{}, map[int][]kept{0: retained[0]}
+	for i, names := range parts {
+		b.trace.say("faults", "partition: %s cut from the others", strings.Join(names, ", "))
+		for _, n := range names {
+			b.parts[i+1] = slices.Clone(retained[before[n]])
+			b.part[n], b.part[n+willOf] = i+1, i+1
+		}
 	}
-	b.halves[1] = slices.Clone(b.halves[0])
 }
 
-// merge makes the broker whole again. Of what both halves retain the later
+// merge makes the broker whole again. Of what several parts retain the latest
 // message stays.
 func (b *broker) merge() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.counts.Heals++
 	b.trace.say("faults", "heal: all hear each other")
-	b.half = nil
-	for _, k := range b.halves[1] {
-		i := slices.IndexFunc(b.halves[0], func(o kept) bool { return o.Topic == k.Topic })
-		switch {
-		case i < 0:
-			b.halves[0] = append(b.halves[0], k)
-		case b.halves[0][i].at.Before(k.at):
-			b.halves[0][i] = k
+	whole := b.parts[0]
+	for part := 1; part < len(b.parts); part++ {
+		for _, k := range b.parts[part] {
+			i := slices.IndexFunc(whole, func(o kept) bool { return o.Topic == k.Topic })
+			switch {
+			case i < 0:
+				whole = append(whole, k)
+			case whole[i].at.Before(k.at):
+				whole[i] = k
+			}
 		}
 	}
-	b.halves[1] = nil
+	b.part, b.parts = nil, map[int][]kept{0: whole}
+}
+
+// crash restarts brokers, those of the links named or all of them: connections
+// and queues are gone, and so is what the last of them retained.
+func (b *broker) crash(names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Crashes++
+	if names == nil {
+		b.trace.say("faults", "every broker is restarted and has forgotten everything")
+		for part := range b.parts {
+			b.parts[part] = nil
+		}
+	} else {
+		b.trace.say("faults", "the broker of %s is restarted", strings.Join(names, ", "))
+	}
+	for _, l := range b.links {
+		if l.connected && !l.dead && (names == nil || slices.Contains(names, l.name)) {
+			b.kill(l)
+		}
+	}
+}
+
+// inject has a message reach some links, nil: all. That is what a hostile broker,
+// or a gateway that tells each another story, can do. Nothing is lost on the way.
+func (b *broker) inject(who string, names []string, m mqtt.Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := dice(b.seed, "inject "+who, b.next("inject "+who))
+	for _, to := range b.links {
+		if to.connected && !to.dead && to.subscribed(m.Topic) && (names == nil || slices.Contains(names, to.name)) {
+			pair := who + ">" + to.name
+			b.fly(between(r, time.Millisecond, 20*time.Millisecond), pair, b.next(pair), to, m)
+		}
+	}
 }
 
 // cut takes gateways off the broker. Neither side notices at once.
@@ -226,7 +296,7 @@ func (b *broker) heal(forgets bool) {
 	b.trace.say("faults", "heal: all reach the broker, which forgot what it retained: %t", forgets)
 	clear(b.apart)
 	if forgets {
-		b.halves[0] = nil
+		b.parts[0] = nil
 	}
 	for _, l := range b.links {
 		l.dead = false // of those that did not notice
@@ -245,4 +315,11 @@ func (b *broker) inFlight() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.flying
+}
+
+// count changes the counts.
+func (b *broker) count(change func(*Counts)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.counts)
 }

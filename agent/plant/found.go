@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"slices"
 	"time"
 
 	"traveler.example/agent"
@@ -11,15 +12,6 @@ import (
 )
 
 const (
-	orderID  = "WO-1"
-	drilling = "drilling" // work centre of the two
-
-	firstDrill, secondDrill = "drill-1", "drill-2"
-
-	// dwell is the least time that the order wants between taking up and
-	// completing.
-	dwell = 2 * time.Second
-
 	admin   = "ada"
 	planner = "paula"
 	quality = "quinn"
@@ -45,8 +37,21 @@ func (p *plant) found() error {
 			changes = append(changes, enrolment(s)...)
 		}
 	}
-	return p.state(changes)
+	for i := range p.plan.Cheats {
+		changes = append(changes, ledger.Change{
+			Kind: ledger.ChangeEnrol, Name: cheatName(i), Key: publicKey(cheatName(i)), Roles: ledger.RoleGateway | ledger.RoleWitness,
+		})
+	}
+	for part := range slices.Chunk(changes, changesAtOnce) {
+		if err := p.state(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// changesAtOnce keeps a statement far below its limit in bytes.
+const changesAtOnce = 400
 
 // state signs a statement on all before it.
 func (p *plant) state(changes []ledger.Change) error {
@@ -64,30 +69,47 @@ func enrolment(s Station) []ledger.Change {
 	if s.Intake {
 		as.Intake = 1
 	}
-	return []ledger.Change{
-		{Kind: ledger.ChangeEnrol, Name: s.Name, Key: publicKey(s.Name), Roles: ledger.RoleGateway | ledger.RoleWitness}, as,
+	roles := ledger.RoleGateway | ledger.RoleWitness
+	if s.Mute {
+		roles = ledger.RoleGateway
+	}
+	return []ledger.Change{{Kind: ledger.ChangeEnrol, Name: s.Name, Key: publicKey(s.Name), Roles: roles}, as}
+}
+
+// sendOrders has the planner's orders sealed at the intakes.
+func (p *plant) sendOrders() {
+	for line := range p.lines() {
+		orders := []ledger.Order{{ID: orderOf(line), Product: bracket, Quantity: int64(p.plan.Items), Routing: p.routing(line)}}
+		if p.plan.Parts {
+			orders = append(orders, ledger.Order{ID: partOrderOf(line), Product: lid, Quantity: int64(p.plan.Items), Routing: partRouting(line)})
+		}
+		for _, o := range orders {
+			t, err := ledger.SignTx(p.genesis.Network(), ledger.Tx{Time: time.Now().UnixMilli(), Body: o}, identity(planner))
+			if err != nil {
+				p.fail("signing the order: %w", err)
+				return
+			}
+			p.orders = append(p.orders, t)
+			p.submit(p.serving(line, stepIntake)[0], "order", t)
+		}
 	}
 }
 
-// routing is drill, inspect, pack.
-func routing() []ledger.Operation {
-	return []ledger.Operation{
-		{ID: "10", Task: "drill", Place: drilling, MaxReturns: 1, Dwell: dwell.Milliseconds()},
-		{ID: "20", Task: "inspect", Place: "inspection", Needs: []string{"10"}, Dwell: dwell.Milliseconds()},
-		{ID: "30", Task: "pack", Place: "packing", Needs: []string{"20"}, Dwell: dwell.Milliseconds()},
+// errand has somebody go to a desk. No two stand there at one moment: which comes
+// first would be nobody's.
+func (p *plant) errand(do func()) {
+	p.pending.Add(1)
+	now := time.Now()
+	p.errandAt = p.errandAt.Add(23*time.Millisecond + 11*time.Nanosecond)
+	if p.errandAt.Before(now) {
+		p.errandAt = now
 	}
-}
-
-// sendOrder has the planner's order sealed at the intake.
-func (p *plant) sendOrder() {
-	t, err := ledger.SignTx(p.genesis.Network(), ledger.Tx{
-		Time: time.Now().UnixMilli(), Body: ledger.Order{ID: orderID, Product: "bracket", Quantity: int64(p.plan.Items), Routing: routing()},
-	}, identity(planner))
-	if err != nil {
-		p.fail("signing the order: %w", err)
-		return
-	}
-	p.submit(p.gateways[0], "order", t)
+	p.at(p.errandAt.Sub(now), func() {
+		p.errands.Go(func() {
+			defer p.pending.Add(-1)
+			do()
+		})
+	})
 }
 
 // submit hands a signed transaction to a gateway; as long as that is starting it
@@ -97,7 +119,7 @@ func (p *plant) submit(g *gateway, what string, t ledger.Tx) {
 	if v == nil {
 		return
 	}
-	p.errands.Go(func() {
+	p.errand(func() {
 		for {
 			receipt, err := v.agent.Desk().Submit(context.Background(), t.Raw())
 			switch {
@@ -118,26 +140,4 @@ func (p *plant) submit(g *gateway, what string, t ledger.Tx) {
 			return
 		}
 	})
-}
-
-// enrol makes the statement for gateways that join and hands it to the intake.
-func (p *plant) enrol(s Station) {
-	v := p.gateways[0].life
-	if v == nil { // switched off at the moment
-		p.at(time.Second, func() { p.enrol(s) })
-		return
-	}
-	if err := p.state(enrolment(s)); err != nil {
-		p.fail("enrolling %s: %w", s.Name, err)
-		return
-	}
-	statement := p.founding[len(p.founding)-1]
-	p.errands.Go(func() {
-		if err := v.agent.Desk().Enrol(context.Background(), statement.Raw()); err != nil {
-			p.fail("enrolling %s: %w", s.Name, err)
-			return
-		}
-		p.trace.add("desk", false, "%s enrolled", s.Name)
-	})
-	p.at(200*time.Millisecond, func() { p.join(s) })
 }

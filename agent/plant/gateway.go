@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"time"
 
 	"traveler.example/agent"
@@ -28,6 +27,9 @@ type Station struct {
 	Centre string // work centre; empty: none
 	Intake bool
 	Joins  bool // its gateway is enrolled and started in the middle of the run
+	Line   int  // see [Lines]
+	Step   int  // of the pieces that come here
+	Mute   bool // its gateway is no witness
 }
 
 func (s Station) mode() ledger.Mode {
@@ -65,21 +67,26 @@ func (s signer) Sign(random io.Reader, message []byte, o crypto.SignerOpts) ([]b
 // runs at present.
 type gateway struct {
 	Station
+	board   string // its name among the boards: a second one with the same key has another
 	plant   *plant
 	id      ledger.KeyID
+	disk    *disk
 	replica *replica.Replica
 	reader  *reader
 	light   *light
-	skew    time.Duration // of its clock
-	clock   ledger.Clock
+	scale   *scale // nil: none
+	wall    *wall
 
-	life  *life // nil: it is switched off
-	lives int
-	own   ledger.Ref // head of its chain when it was looked at last
+	life   *life // nil: it is switched off
+	lives  int
+	asked  time.Time  // when somebody scanned here last
+	losses []lossOf   // by old copies of its disk
+	own    ledger.Ref // head of its chain when it was looked at last
 }
 
 // life is one run of an agent.
 type life struct {
+	began time.Time
 	agent *agent.Agent
 	link  *link
 	stop  context.CancelFunc
@@ -89,19 +96,20 @@ type life struct {
 
 // newGateway makes a board with an empty replica that knows the statements given.
 func (p *plant) newGateway(s Station, statements []ledger.Statement) (*gateway, error) {
-	r := dice(p.plan.Seed, "clock "+s.Name, 0)
+	return p.newBoard(s, s.Name, statements)
+}
+
+// newBoard is newGateway under another name than the station's.
+func (p *plant) newBoard(s Station, board string, statements []ledger.Statement) (*gateway, error) {
 	g := &gateway{
-		Station: s, plant: p, id: publicKey(s.Name).ID(), reader: &reader{name: s.Name + "-reader"},
-		skew: between(r, -2*time.Second, 2*time.Second), clock: ledger.Clock(r.IntN(2)),
+		Station: s, board: board, plant: p, id: publicKey(s.Name).ID(), reader: &reader{name: board + "-reader"},
+		wall: newWall(p.plan, board), disk: newDisk(p, board),
 	}
-	g.light = &light{trace: p.trace, who: s.Name + "/light", seen: func(d drivers.Signal) { p.people.note(g, d) }}
-	var err error
-	g.replica, err = replica.OpenMemory(replica.Options{
-		Genesis: p.genesis, Signer: signer{identity(s.Name)},
-		Now: g.now, FreeBytes: flush,
-		Log: slog.New(&scribe{trace: p.trace, who: s.Name + "/replica"}),
-	})
-	if err != nil {
+	if p.plan.Scales && s.Step == stepPack {
+		g.scale = &scale{plant: p, name: board + "-scale"}
+	}
+	g.light = &light{trace: p.trace, who: board + "/light", seen: func(d drivers.Signal) { p.people.note(g, d) }}
+	if err := g.open(); err != nil {
 		return nil, err
 	}
 	for _, st := range statements {
@@ -116,47 +124,70 @@ func (p *plant) newGateway(s Station, statements []ledger.Statement) (*gateway, 
 	return g, nil
 }
 
-// now reads the board's clock. That takes a moment, so that the station, which
-// stamps what it appends, asks the replica later than the sync, which does not.
-func (g *gateway) now() (int64, ledger.Clock) {
-	time.Sleep(3001 * time.Nanosecond)
-	return time.Now().Add(g.skew).UnixMilli(), g.clock
+// open reads the board's disk into a replica. What ran on it before has ended.
+func (g *gateway) open() error {
+	if g.replica != nil {
+		if err := g.replica.Close(); err != nil {
+			return fmt.Errorf("closing the replica of %s: %w", g.board, err)
+		}
+	}
+	var err error
+	g.replica, err = replica.OpenMemory(replica.Options{
+		Genesis: g.plant.genesis, Signer: signer{identity(g.Name)},
+		Now: g.wall.now, FreeBytes: g.disk.flush, Memory: g.disk.memory, Pool: g.plant.pool,
+		Log: g.plant.logger(g.board + "/replica"),
+	})
+	return err
 }
 
-// flush stands for the time that a commit takes: the replica looks for free space
-// before each. So two requests are never answered in one instant.
-func flush(string) (int64, error) {
-	time.Sleep(97 * time.Microsecond)
-	return math.MaxInt64 / 2, nil
+// logger writes into the trace, if the plan wants one.
+func (p *plant) logger(who string) *slog.Logger { return slog.New(p.scribe(who)) }
+
+func (p *plant) scribe(who string) slog.Handler {
+	if p.plan.quiet {
+		return slog.DiscardHandler
+	}
+	return &scribe{trace: p.trace, who: who}
 }
 
 // start runs an agent on the board.
 func (g *gateway) start() error {
 	p := g.plant
-	g.lives++
-	p.trace.say("faults", "%s starts, life %d", g.Name, g.lives)
+	if g.lives++; g.lives > 1 {
+		if err := g.open(); err != nil {
+			return err
+		}
+	}
+	p.trace.say("faults", "%s starts, life %d", g.board, g.lives)
 	topics := peer.TopicsOf(p.genesis.Network())
-	l := p.broker.link(g.Name, topics.Filters(g.id), mqtt.Message{
+	l := p.broker.link(g.board, topics.Filters(g.id), mqtt.Message{
 		Topic: topics.Status(g.id), Payload: peer.Status{Offline: 1}.Encode(), Retained: true,
 	})
-	spread := dice(p.plan.Seed, "spread "+g.Name, uint64(g.lives))
-	a, err := agent.New(agent.Config{
-		Name: g.Name, Version: "plant",
-		Station: agent.Station{ID: g.Name, Mode: g.mode(), Intake: agent.IntakeRules{{Order: orderID}}},
-		Machine: station.Config{},
-		Peer:    peer.Config{Network: p.genesis.Network(), Self: g.id, Rand: spread.Int64N},
-	}, agent.Parts{
+	spread := dice(p.plan.Seed, "spread "+g.board, uint64(g.lives))
+	parts := agent.Parts{
 		Genesis: p.genesis, Signer: signer{identity(g.Name)}, Replica: g.replica,
 		Bus: l, BusStates: l.states, Readers: []drivers.Reader{g.reader},
 		Lights:  []agent.NamedLight{{Name: "stack", Light: g.light}},
-		Journal: journal.New(&scribe{trace: p.trace, who: g.Name + "/journal"}, time.Now),
-		Now:     time.Now, Clock: func() ledger.Clock { return g.clock },
-	})
+		Journal: journal.New(p.scribe(g.board+"/journal"), time.Now),
+		Now:     time.Now, Clock: g.wall.state,
+	}
+	var weighs agent.Weighing
+	if g.scale != nil {
+		parts.Scale = g.scale
+		weighs = agent.Weighing{Name: g.scale.name, Deadline: 3 * time.Second, EmptyBelow: 1000}
+	}
+	a, err := agent.New(agent.Config{
+		Name: g.Name, Version: "plant",
+		Station: agent.Station{ID: g.Name, Mode: g.mode(), Intake: intakeRules(g.Line)},
+		Machine: station.Config{Scale: g.scale != nil},
+		Peer:    peer.Config{Network: p.genesis.Network(), Self: g.id, Rand: spread.Int64N},
+		Weighs:  weighs,
+	}, parts)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g.life = &life{agent: a, link: l, stop: stop, ended: make(chan struct{})}
+	g.life = &life{began: time.Now(), agent: a, link: l, stop: stop, ended: make(chan struct{})}
 	go func(v *life) {
 		defer close(v.ended)
 		v.err = a.Run(ctx)
@@ -175,7 +206,7 @@ func (g *gateway) end(struck bool, then func()) {
 	if struck {
 		g.plant.broker.strike(v.link)
 	}
-	g.plant.trace.say("faults", "%s ends, struck down: %t", g.Name, struck)
+	g.plant.trace.say("faults", "%s ends, struck down: %t", g.board, struck)
 	v.stop()
 	g.plant.await(v, g, then)
 }
@@ -185,10 +216,10 @@ func (p *plant) await(v *life, g *gateway, then func()) {
 	select {
 	case <-v.ended:
 		if v.err != nil {
-			p.fail("%s ended with an error: %v", g.Name, v.err)
+			p.fail("%s ended with an error: %v", g.board, v.err)
 		}
 		then()
 	default:
-		p.clock.after(10*time.Millisecond, "await "+g.Name, 0, func() { p.await(v, g, then) })
+		p.clock.after(10*time.Millisecond, "await "+g.board, 0, func() { p.await(v, g, then) })
 	}
 }

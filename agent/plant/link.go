@@ -153,7 +153,7 @@ func (b *broker) reach(l *link, least, most time.Duration) {
 func (b *broker) connect(l *link) {
 	l.connected, l.dead, l.lost = true, false, make(chan struct{})
 	l.tell(mqtt.State{Connected: true, Broker: "mqtt://plant"})
-	for _, k := range b.halves[b.half[l.name]] {
+	for _, k := range b.parts[b.part[l.name]] {
 		if l.subscribed(k.Topic) {
 			b.send("broker", "broker", l, k.Message)
 		}

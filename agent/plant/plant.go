@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"traveler.example/ledger"
+	"traveler.example/ledger/replica"
 )
 
 // Plan is all that a run depends on.
@@ -23,34 +25,44 @@ type Plan struct {
 	Doubles  bool   // people work on one item at two stations while these are cut from each other
 	Replay   string // the command that runs this plan again
 
-	harm func(*plant) // done at the beginning of the first shift, in tests of the checks
-}
+	// What else befalls the plant.
+	Brokers int           // nodes of one cluster over which the gateways are spread; 0: one
+	Storm   bool          // flapping partitions, brokers that die and forget
+	Clocks  bool          // that drift, stand at 1970 or jump
+	Disks   bool          // that are slow, or fail to commit
+	Copies  bool          // gateways come back with an old copy of their disk
+	Twin    bool          // a second board has the key of a gateway
+	Clones  bool          // two pieces bear one tag
+	Parts   bool          // pieces wait for parts that are built in
+	Scales  bool          // packing weighs, and some pieces are too light
+	Roster  bool          // enrolments, tickets, admins: some of them in a partition
+	Revoke  bool          // a gateway is revoked while it works on alone; later what it did is let count
+	Cheats  int           // hostile gateways with an enrolled key; one more has none
+	AtLeast time.Duration // virtual; shifts follow until it is over
 
-// Five returns the stations of the usual plant.
-func Five() []Station {
-	return []Station{
-		{Name: "intake", Intake: true},
-		{Name: firstDrill, Centre: drilling},
-		{Name: secondDrill, Centre: drilling},
-		{Name: "inspection"},
-		{Name: "packing"},
-	}
+	quiet bool          // no trace is kept, and a message is delivered to all at once
+	pool  *replica.Pool // what the replicas share; nil: nothing
+
+	last func(*plant) // done after the last shift
+	harm func(*plant) // done at the beginning of the first shift, in tests of the checks
 }
 
 // Result is what a run came to.
 type Result struct {
-	Err      error // the first failure, with seed, command and the end of the trace
-	Trace    []string
-	Hash     string // of Trace
-	Counts   Counts
-	Items    int // taken in
-	Finished int
-	Doubled  int // items on which people worked at two stations at once
-	Conflict int // items that came into conflict and were ruled on
-	Blocks   int
-	Misroute int           // wrong-station scans that the light called so
-	Slowest  time.Duration // from a heal to equal replicas, at most
-	Virtual  time.Duration
+	Err          error // the first failure, with seed, command and the end of the trace
+	Trace        []string
+	Hash         string // of Trace
+	Counts       Counts
+	Items        int // taken in
+	Finished     int
+	Doubled      int // items on which people worked at two stations at once
+	Conflict     int // items that came into conflict and were ruled on
+	Blocks       int
+	Transactions int
+	Misroute     int           // wrong-station scans that the light called so
+	Silent       int           // scans that a running station did not answer
+	Slowest      time.Duration // from a heal to equal replicas, at most
+	Virtual      time.Duration
 }
 
 // plant is one run.
@@ -64,7 +76,16 @@ type plant struct {
 	gateways []*gateway // in the order of the plan; those that join come when they do
 	people   *people
 	checks   *checks
-	errands  sync.WaitGroup // calls of desks under way
+	pool     *replica.Pool
+	orders   []ledger.Tx
+	cheats   []*cheat
+	outcasts map[ledger.KeyID]bool // revoked in this run
+	forkers  map[ledger.KeyID]bool // whose keys two boards had, or an old copy
+	errandAt time.Time             // the last one planned
+	pending  atomic.Int64          // errands that are not done
+	forgets  int                   // statements that the model is not told, in tests of the checks
+	ruled    map[string]bool       // tags of items that quality scrapped
+	errands  sync.WaitGroup        // calls of desks under way
 
 	mu      sync.Mutex
 	failure error
@@ -78,8 +99,12 @@ func Run(t *testing.T, plan Plan) Result {
 }
 
 func run(plan Plan) Result {
-	p := &plant{plan: plan, clock: newClockwork(), trace: newTrace()}
+	p := &plant{plan: plan, clock: newClockwork(), trace: newTrace(), pool: plan.pool, outcasts: map[ledger.KeyID]bool{},
+		forkers: map[ledger.KeyID]bool{}, ruled: map[string]bool{},
+	}
+	p.trace.off = plan.quiet
 	p.broker = newBroker(plan.Seed, plan.Noise, p.clock, p.trace)
+	p.broker.quiet = plan.quiet
 	p.people = newPeople(p)
 	p.checks = newChecks(p)
 	if err := p.work(); err != nil {
@@ -106,11 +131,14 @@ func (p *plant) work() error {
 		if err := g.start(); err != nil {
 			return err
 		}
-		p.run(700 * time.Millisecond)
+		if !p.plan.quiet {
+			p.run(700 * time.Millisecond)
+		}
 	}
-	p.sendOrder()
+	p.sendOrders()
 	p.run(5 * time.Second)
-	for shift := range p.plan.Shifts {
+	p.invite()
+	for shift := 0; shift < p.plan.Shifts || time.Since(p.trace.start) < p.plan.AtLeast; shift++ {
 		p.people.begin(shift, p.plan.Items)
 		p.disturb(shift)
 		if p.plan.harm != nil && shift == 0 {
@@ -122,6 +150,9 @@ func (p *plant) work() error {
 		if err := p.checks.quiet(shift); err != nil {
 			return err
 		}
+	}
+	if p.plan.last != nil {
+		p.plan.last(p)
 	}
 	return nil
 }
@@ -185,6 +216,11 @@ func (p *plant) result() Result {
 		Blocks: p.checks.blocks, Conflict: p.checks.conflicts, Slowest: p.checks.slowest,
 	}
 	r.Hash = hashOf(r.Trace)
+	r.Transactions = p.checks.transactions
+	r.Silent = p.checks.silence
+	for _, g := range p.gateways {
+		r.Counts.FailedCommits += g.disk.failed
+	}
 	if err := p.failed(); err != nil {
 		end := r.Trace[max(len(r.Trace)-tail, 0):]
 		r.Err = fmt.Errorf("seed %d: %w\nreplay: %s\n%s", p.plan.Seed, err, p.plan.Replay, strings.Join(end, "\n"))

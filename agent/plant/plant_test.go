@@ -20,9 +20,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "run this seed only")
-	seedsFlag = flag.Uint64("seeds", 0, "run seeds from 1 to this one")
-	storyFlag = flag.String("story", "", "write the trace to this file")
+	seedFlag     = flag.Uint64("seed", 0, "run this seed only")
+	seedsFlag    = flag.Uint64("seeds", 0, "run seeds from 1 to this one")
+	gatewaysFlag = flag.Int("gateways", 0, "TestPlant: as many gateways; 0: 5 to 11, by the seed")
+	hoursFlag    = flag.Float64("hours", 0, "TestPlant: at least as many hours of virtual time; 0: one shift")
+	storyFlag    = flag.String("story", "", "write the trace to this file")
 )
 
 var usualNoise = Noise{Loss: 50, Duplicate: 40, Late: 30, Swap: 60}
@@ -38,7 +40,8 @@ func five(seed uint64) Plan {
 // joining is five with a sixth gateway that comes in the middle.
 func joining(seed uint64) Plan {
 	p := five(seed)
-	p.Stations = append(p.Stations, Station{Name: "drill-3", Centre: drilling, Joins: true})
+	p.Stations = append(p.Stations, drill(3, 0))
+	p.Stations[len(p.Stations)-1].Joins = true
 	p.Restarts, p.Replay = true, replay("TestLateJoiner", seed)
 	return p
 }
@@ -52,6 +55,34 @@ func doubling(seed uint64) Plan {
 
 func replay(test string, seed uint64) string {
 	return fmt.Sprintf("go test ./agent/plant -run '^%s$' -seed=%d -story=story.txt", test, seed)
+}
+
+// wild is a plan in which everything befalls the plant at once, or, by the seed,
+// most of it.
+func wild(seed uint64, gateways int, hours float64) Plan {
+	r := dice(seed, "plan", 0)
+	n := 5 + r.IntN(7)
+	if gateways > 0 {
+		n = gateways
+	}
+	most := func() bool { return r.IntN(4) > 0 }
+	p := Plan{
+		Seed: seed, Stations: Lines(n), Items: 3, Shifts: 1, Shift: 48 * time.Second, Noise: usualNoise,
+		Restarts: most(), Brokers: 1 + r.IntN(3), Storm: most(), Clocks: most(), Disks: most(), Copies: most(), Twin: most(),
+		Clones: most(), Parts: most(), Scales: most(), Roster: most(), Revoke: most(),
+		AtLeast: time.Duration(hours * float64(time.Hour)), Replay: replay("TestPlant", seed),
+	}
+	if most() {
+		p.Cheats = 1 + r.IntN(2)
+	}
+	if p.Roster {
+		p.Stations = append(p.Stations, drill(901, 0), drill(902, 0))
+		p.Stations[n].Joins, p.Stations[n+1].Joins = true, true
+	}
+	if gateways > 0 || hours > 0 {
+		p.Replay += fmt.Sprintf(" -gateways=%d -hours=%g", gateways, hours)
+	}
+	return p
 }
 
 // seeds are 1…n, a tenth of them with -short, or what the flags say.
@@ -112,8 +143,28 @@ func TestFiveGateways(t *testing.T) {
 	}
 }
 
+// TestPlant has everything befall the plant, and holds it to the guarantees and to
+// the second implementation of the rules. Its long form is
+// go test ./agent/plant -run '^TestPlant$' -seeds=N -gateways=N -hours=H -timeout=0.
+func TestPlant(t *testing.T) {
+	for _, seed := range seeds(10) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			play(t, wild(seed, *gatewaysFlag, *hoursFlag))
+		})
+	}
+}
+
+// stormy is wild without bad cards, which answer several requests in one instant:
+// who of them acts first is nobody's.
+func stormy(seed uint64) Plan {
+	p := wild(seed, 0, 0)
+	p.Disks = false
+	return p
+}
+
 func TestOneSeedGivesOneTrace(t *testing.T) {
-	for _, plan := range []Plan{five(7), five(8), joining(9), doubling(10)} {
+	for _, plan := range []Plan{five(7), five(8), joining(9), doubling(10), stormy(4)} {
 		t.Run(plan.Replay, func(t *testing.T) {
 			t.Parallel()
 			first, second := Run(t, plan), Run(t, plan)
@@ -172,15 +223,19 @@ func TestChecksBite(t *testing.T) {
 			p.people.claims = append(p.people.claims, claim{gateway: p.gateways[1], word: "COMPLETED", tag: "04"})
 		}},
 		{"confirmation goes back", "guarantee 6: drill-1 had 999 blocks of intake confirmed", func(p *plant) {
-			p.checks.confirmed[[2]ledger.KeyID{p.gateways[1].id, p.gateways[0].id}] = 999
+			p.checks.confirmed[seenBy{p.gateways[1], p.gateways[0].id}] = 999
 		}},
 		{"a gateway never hears the others", "guarantee 8: replicas differ", func(p *plant) {
 			p.at(15*time.Second, func() { p.broker.split([]string{"intake"}) })
 		}},
+		{"a transaction is undone", "guarantee 2: transaction 02000000 was valid and is not", func(p *plant) {
+			p.checks.valid[p.gateways[2]] = map[ledger.TxID]bool{{2}: true}
+		}},
+		{"the model is told less", "the model of PROTOCOL.md says otherwise than intake", func(p *plant) { p.forgets = 1 }},
 		{"a witness is dead", "", func(p *plant) {
 			p.at(15*time.Second, func() { p.gateways[3].end(true, func() {}) })
 		}},
-		{"two boards with one key", "guarantee 4: intake is named in evidence", func(p *plant) { p.at(5*time.Second, func() { secondBoard(t, p) }) }},
+		{"two boards with one key", "guarantee 5: intake is named in evidence", func(p *plant) { p.at(5*time.Second, func() { secondBoard(t, p) }) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +265,7 @@ func TestChecksBite(t *testing.T) {
 // which comes to the ears of one gateway.
 func secondBoard(t *testing.T, p *plant) {
 	order, err := ledger.SignTx(p.genesis.Network(), ledger.Tx{
-		Time: time.Now().UnixMilli(), Body: ledger.Order{ID: "WO-2", Product: "bracket", Quantity: 1, Routing: routing()},
+		Time: time.Now().UnixMilli(), Body: ledger.Order{ID: "WO-2", Product: "bracket", Quantity: 1, Routing: p.routing(0)},
 	}, identity(planner))
 	if err != nil {
 		t.Error(err)

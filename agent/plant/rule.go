@@ -7,17 +7,28 @@ import (
 	"traveler.example/ledger/replica"
 )
 
-// rule has quality scrap the items that people brought into conflict. It returns
-// how many there were.
+// rule has quality scrap the items that can go on by nobody's work: those that
+// people brought into conflict, those that were set aside or rest on a revoked
+// block, and those in work at a gateway that was revoked. It returns how many
+// there were.
 func (p *plant) rule() (int, error) {
-	last := p.gateways[len(p.gateways)-1]
+	office := p.office()
 	var items []ledger.Item
-	err := last.replica.Read(func(v *replica.View) error {
-		for it, err := range v.ItemsIn(replica.InConflict, ledger.ItemID{}, 0) {
-			if err != nil {
-				return err
+	conflicts := 0
+	err := office.replica.Read(func(v *replica.View) error {
+		for _, s := range []replica.Standing{replica.InConflict, replica.Nonconforming, replica.InWork} {
+			for it, err := range v.ItemsIn(s, ledger.ItemID{}, 0) {
+				if err != nil {
+					return err
+				}
+				if s == replica.InWork && !p.outcasts[it.State().By] {
+					continue
+				}
+				if s == replica.InConflict {
+					conflicts++
+				}
+				items = append(items, it)
 			}
-			items = append(items, it)
 		}
 		return nil
 	})
@@ -27,13 +38,14 @@ func (p *plant) rule() (int, error) {
 	for _, it := range items {
 		t, err := ledger.SignTx(p.genesis.Network(), ledger.Tx{
 			Time: time.Now().UnixMilli(), Item: it.ID, After: it.HeadIDs,
-			Body: ledger.Disposition{Ruling: ledger.Scrap, Reason: "worked on twice"},
+			Body: ledger.Disposition{Ruling: ledger.Scrap, Reason: "cannot go on"},
 		}, identity(quality))
 		if err != nil {
 			return 0, err
 		}
-		p.submit(last, "ruling on "+it.Label, t)
-		p.checks.conflicts++
+		p.submit(office, "ruling on "+it.Label, t)
+		p.ruled[it.Label] = true
 	}
+	p.checks.conflicts += conflicts
 	return len(items), nil
 }

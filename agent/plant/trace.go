@@ -31,6 +31,7 @@ func (l line) String() string {
 // trace collects what happens, from any goroutine.
 type trace struct {
 	start time.Time
+	off   bool // nothing is kept
 
 	mu      sync.Mutex
 	lines   []line
@@ -43,6 +44,9 @@ func newTrace() *trace { return &trace{start: time.Now(), serials: map[string]ui
 func (t *trace) say(who, format string, args ...any) { t.add(who, true, format, args...) }
 
 func (t *trace) add(who string, inOrder bool, format string, args ...any) {
+	if t.off {
+		return
+	}
 	l := line{at: time.Since(t.start), who: who, what: fmt.Sprintf(format, args...)}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -58,6 +58,9 @@ func (s *step) reconsider(p *spot, c *presentation) {
 	if d.Kind == was.Kind && d.Reason == was.Reason && d.Do == was.Do {
 		return
 	}
+	if was.Kind == ledger.UnknownTag && d.Reason == ledger.ReasonBehind {
+		return // blocks are on their way all day: none of them takes back what was said
+	}
 	c.problem, c.alone = "", true
 	s.act(p, c, d)
 }

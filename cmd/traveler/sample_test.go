@@ -211,7 +211,7 @@ func (d *sample) Roster(ctx context.Context) (agent.RosterDocument, error) {
 		Stations: []agent.StationLine{
 			{Station: "DRILL-1", WorkCentre: "DRILLING", Gateway: "G-DRILL-1"}, {Station: "INTAKE-1", Gateway: "G-INTAKE", Intake: true},
 		},
-		Doubled: []string{"DRILL-1"},
+		Doubled: []string{"station DRILL-1"},
 	}, nil)
 }
 

@@ -37,8 +37,14 @@ func (r *Replica) load() error {
 		}
 		// A block at the end of a chain that cannot be read was perhaps never
 		// acknowledged: it goes, and the chain ends before it.
-		if rebuild = !r.checkTails(snapshot) && !mended; !rebuild {
-			return r.checkTip(snapshot)
+		sound := r.checkTails(snapshot)
+		if err := r.checkTip(snapshot); err != nil {
+			return err
+		}
+		// Where the end of the own chain has gone without a word, other records
+		// may have, too.
+		if rebuild = !mended && (!sound || r.lost != nil); !rebuild {
+			return nil
 		}
 	}
 }
