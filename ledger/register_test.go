@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto"
 	"errors"
 	"fmt"
@@ -266,6 +267,8 @@ func TestCite(t *testing.T) {
 	want(t, "Cite", []any{len(cited), err}, []any{MaxRosterHeads, error(nil)})
 	ok, _ := c.register.Contains(cited, last)
 	want(t, "holds what it must", ok, true)
+	sorted := slices.IsSortedFunc(cited, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	want(t, "sorted, as a block must cite them", sorted, true)
 	for round := 0; len(c.register.Heads()) > 1; round++ {
 		if round > 3 {
 			t.Fatal("statements that build on what Cite says do not join all heads")
