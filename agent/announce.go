@@ -24,13 +24,23 @@ func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 	if len(r.Statements) > 0 {
 		l.rosterChanged(ctx)
 	}
-	for _, own := range r.Blocks {
-		if own.Author == l.key && !r.OwnBranch { // another version of the chain is told of when it is joined
-			l.limiter.Event(ctx, journal.ChainRestored, "own", "own blocks that were lost here came back from peers", slog.String(journal.KeyBlock, own.String()))
-		}
-	}
+	l.restored(ctx, r.Blocks)
 	l.orders(ctx, r.Blocks)
 	l.conflicts(ctx, r.Changed)
+}
+
+// restored tells of own blocks that came back. Another version of the own chain,
+// by a copy of the card or of the key, was not lost: it is told of when it is
+// joined.
+func (l *syncLoop) restored(ctx context.Context, blocks []ledger.Ref) {
+	i := slices.IndexFunc(blocks, func(b ledger.Ref) bool { return b.Author == l.key })
+	if i < 0 {
+		return
+	}
+	if _, branches := l.parts.Replica.Own(); len(branches) > 1 {
+		return
+	}
+	l.limiter.Event(ctx, journal.ChainRestored, "own", "own blocks that were lost here came back from peers", slog.String(journal.KeyBlock, blocks[i].String()))
 }
 
 // ordersFrom is the most blocks of one batch that are looked through for orders:

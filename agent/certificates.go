@@ -74,12 +74,12 @@ func LoadCertificates(b profiles.Broker) (*Certificates, error) {
 		return nil, fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	defer clear(key)
-	own := tls.Certificate{Leaf: chain[0]}
 	var text []byte
 	for _, x := range chain {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: x.Raw})...)
 	}
-	if own, err = tls.X509KeyPair(text, key); err != nil {
+	own, err := tls.X509KeyPair(text, key)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s with %s: %w; remedy: both must come from one issue", ErrCertificate, b.CertificateFile, b.CertificateKeyFile, err)
 	}
 	c.own = []tls.Certificate{own}
@@ -127,14 +127,6 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("no PEM block %q in it", pemCertificate)
 	}
 	return found, nil
-}
-
-// same reports whether c and other hold the same; either may be nil.
-func (c *Certificates) same(other *Certificates) bool {
-	if c == nil || other == nil {
-		return c == other
-	}
-	return bytes.Equal(c.key, other.key)
 }
 
 // tls is the configuration for connections in either direction. now is the time

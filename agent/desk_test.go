@@ -152,7 +152,10 @@ func calls(t testing.TB, p *plant, b *board) map[string][][]any {
 			{"nothing", ledger.Amend{Note: "ä & b", Reason: "x"}}, {"TWIN", ledger.Amend{}}, {"P-1", ledger.Amend{Note: "x", Reason: "x"}},
 		},
 		"Bind": {
-			{"nothing", BindQuery{}}, {"TWIN", BindQuery{Tags: []string{"T"}}}, {"P-1", BindQuery{}}, {"P-1", BindQuery{Tags: []string{"<b>"}}},
+			{"nothing", BindQuery{}},
+			{"TWIN", BindQuery{Tags: []string{"T"}}},
+			{"P-1", BindQuery{}},
+			{"P-1", BindQuery{Tags: []string{"<b>"}}},
 			{"P-1", BindQuery{Free: []string{"T9"}, Replace: true}},
 		},
 		"Withdraw": {

@@ -66,9 +66,12 @@ func keep(p *profiles.Profile, old profiles.Profile) (keys []string) {
 		key      string
 		now, old *string
 	}{
-		{"gateway", &p.Gateway, &old.Gateway}, {"data_dir", &p.DataDir, &old.DataDir}, {"key_file", &p.KeyFile, &old.KeyFile},
+		{"gateway", &p.Gateway, &old.Gateway},
+		{"data_dir", &p.DataDir, &old.DataDir},
+		{"key_file", &p.KeyFile, &old.KeyFile},
 		{"ticket_file", &p.TicketFile, &old.TicketFile},
-		{"genesis_file", &p.GenesisFile, &old.GenesisFile}, {"control_socket", &p.ControlSocket, &old.ControlSocket},
+		{"genesis_file", &p.GenesisFile, &old.GenesisFile},
+		{"control_socket", &p.ControlSocket, &old.ControlSocket},
 	} {
 		if *v.now != *v.old {
 			keys = append(keys, v.key)
@@ -109,7 +112,7 @@ func (g *Gateway) enrolNew(ctx context.Context, files []string) error {
 		return err
 	}
 	for len(statements) > 0 {
-		var left = statements[:0:0]
+		left := statements[:0:0]
 		for _, s := range statements {
 			if _, known := register.Statement(s.Hash()); known {
 				continue

@@ -38,6 +38,9 @@ type syncLoop struct {
 	seen     struct {              // the view as of some commit
 		at   uint64
 		view peer.View
+
+		roster   *ledger.Roster // of which enrolled was taken
+		enrolled peer.View
 	}
 }
 

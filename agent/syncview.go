@@ -25,37 +25,56 @@ func (l *syncLoop) view(v *replica.View, commits uint64) (peer.View, error) {
 }
 
 func (l *syncLoop) gather(v *replica.View) (peer.View, error) {
-	roster := v.Roster()
 	register := l.parts.Replica.Register()
-	w := peer.View{Witnesses: roster.Witnesses(), Store: store{v, register, l.damagedBlocks()}}
+	w, err := l.enrolledIn(v.Roster(), register)
+	if err != nil {
+		return w, err
+	}
+	w.Store = store{v, register, l.damagedBlocks()}
+	if w.Heads, err = v.Heads(); err != nil {
+		return w, err
+	}
+	branches, err := v.Evidence()
+	if len(branches) == 0 {
+		return w, err
+	}
+	w.Last = slices.Clone(w.Last)
+	for _, b := range branches {
+		w.Evidence = append(w.Evidence, b.Author)
+	}
+	w.Last = append(w.Last, w.Evidence...)
+	slices.SortFunc(w.Evidence, compareKeys)
+	slices.SortFunc(w.Last, compareKeys)
+	w.Last = slices.Compact(w.Last)
+	return w, err
+}
+
+// enrolledIn is what a view takes from the roster, which changes seldom.
+func (l *syncLoop) enrolledIn(roster *ledger.Roster, register *ledger.Register) (peer.View, error) {
+	if l.seen.roster == roster {
+		return l.seen.enrolled, nil
+	}
+	w := peer.View{Witnesses: roster.Witnesses()}
 	var err error
 	if w.Roster, err = register.Cite(nil); err != nil {
 		return w, err
 	}
 	for _, i := range roster.Identities() {
-		if i.Roles&ledger.RoleGateway == 0 {
-			continue
-		}
-		if i.Revoked {
+		switch {
+		case i.Roles&ledger.RoleGateway == 0:
+		case i.Revoked:
 			w.Last = append(w.Last, i.ID)
-		} else {
+		default:
 			w.Gateways = append(w.Gateways, i.ID)
 		}
 	}
-	if w.Heads, err = v.Heads(); err != nil {
-		return w, err
-	}
-	branches, err := v.Evidence()
-	for _, b := range branches {
-		w.Evidence = append(w.Evidence, b.Author)
-	}
-	w.Last = append(w.Last, w.Evidence...)
-	for _, keys := range [][]ledger.KeyID{w.Gateways, w.Last, w.Evidence} {
-		slices.SortFunc(keys, func(a, b ledger.KeyID) int { return slices.Compare(a[:], b[:]) })
-	}
-	w.Last = slices.Compact(w.Last)
-	return w, err
+	slices.SortFunc(w.Gateways, compareKeys)
+	slices.SortFunc(w.Last, compareKeys)
+	l.seen.roster, l.seen.enrolled = roster, w
+	return w, nil
 }
+
+func compareKeys(a, b ledger.KeyID) int { return slices.Compare(a[:], b[:]) }
 
 // store answers the peer's machine; what is damaged is not held.
 type store struct {

@@ -17,8 +17,10 @@ func TestTicketCode(t *testing.T) {
 		if len(text) != codeLength+codeLength/codeGroup-1 {
 			t.Errorf("%s has %d signs", text, len(text))
 		}
-		for _, typed := range []string{text, strings.ToLower(text), strings.ReplaceAll(text, "-", ""), " " + strings.ReplaceAll(text, "-", " ") + "\n",
-			strings.ReplaceAll(strings.ReplaceAll(text, "0", "o"), "1", "l")} {
+		for _, typed := range []string{
+			text, strings.ToLower(text), strings.ReplaceAll(text, "-", ""), " " + strings.ReplaceAll(text, "-", " ") + "\n",
+			strings.ReplaceAll(strings.ReplaceAll(text, "0", "o"), "1", "l"),
+		} {
 			if got, err := ParseTicketCode(typed); err != nil || got != c {
 				t.Errorf("ParseTicketCode(%q) = %v, %v", typed, got, err)
 			}

@@ -25,7 +25,8 @@ func newRSAWorld(t testing.TB) *vectorWorld {
 	}
 	w.say(t, "enrol", []Change{
 		enrol("pete-2048", RolePlanner), enrol("mill-3072", RoleGateway|RoleWitness), enrol("drill-a", RoleGateway|RoleWitness),
-		enrol("wulf-4096", RoleWitness), {Kind: ChangeAssign, Subject: plantID("mill-3072"), Station: "mill-1", Intake: 1},
+		enrol("wulf-4096", RoleWitness),
+		{Kind: ChangeAssign, Subject: plantID("mill-3072"), Station: "mill-1", Intake: 1},
 	}, "ada", "anna-3072")
 	w.say(t, "ticket", []Change{{Kind: ChangeTicket, Name: "lathe", Key: plantKey("code"), Roles: RoleGateway}}, "ada", "anna-3072")
 	w.say(t, "redeem", []Change{{Kind: ChangeRedeem, Subject: plantID("code"), Key: plantKey("lathe-2048")}}, "code", "lathe-2048")

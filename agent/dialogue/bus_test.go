@@ -45,7 +45,6 @@ type flight struct {
 	from, to *board
 	link     *link
 	m        mqtt.Message
-	what     string
 }
 
 // kept is a retained message of one half of the broker.

@@ -119,7 +119,7 @@ func (s *scene) write(l line) {
 		if kind == "IDLE" && !s.resting && strings.TrimSpace(text) == "IDLE" {
 			return
 		}
-		kind = "light"
+		kind, text = "light", s.words.plain(text)
 	case written:
 		what = "  journal"
 		kind, _, _ = strings.Cut(text, ".")

@@ -65,11 +65,14 @@ func (w *words) state(s ledger.Statement) string {
 	return w.statements[s.Hash()]
 }
 
-// plain puts names in the place of keys, statements and transactions.
+// plain puts names in the place of keys, items, statements and transactions.
 func (w *words) plain(text string) string {
 	var pairs []string
 	for id, name := range w.txs {
 		pairs = append(pairs, id.Short(), name)
+	}
+	for id, name := range w.items {
+		pairs = append(pairs, "id "+id.Short(), "the id of "+name)
 	}
 	for id, name := range w.names {
 		pairs = append(pairs, id.String(), name, id.Short(), name)

@@ -17,7 +17,8 @@ const (
 	compareSoon  = 3 * time.Second  // after connecting
 	compareAgain = 10 * time.Second // after a comparison that was not answered
 	compareEvery = time.Minute
-	maxDigests   = 32 // of the own heads, remembered
+	compareAfter = 2 * time.Second // of heads that differ
+	maxDigests   = 32              // of the own heads, remembered
 )
 
 // asking is what is being asked.
@@ -161,7 +162,7 @@ func (m *Machine) askAllHeads(now time.Time, v View, drafts *[]*draft, next *ala
 			return
 		}
 		s.after = ledger.KeyID{}
-		if p = m.unlike(now, v); p == nil {
+		if p = m.unlike(now, v, next); p == nil {
 			return
 		}
 	}
@@ -175,16 +176,24 @@ func (m *Machine) askAllHeads(now time.Time, v View, drafts *[]*draft, next *ala
 
 // unlike returns a gateway whose last status shows heads that were never all
 // that was held here, each in its turn. Who told what was held here before has
-// nothing to give.
-func (m *Machine) unlike(now time.Time, v View) *peer {
+// nothing to give, and what was told a moment ago may be on its way.
+func (m *Machine) unlike(now time.Time, v View, next *alarm) *peer {
+	var first *peer
 	n := len(m.peers.list)
 	for i := range n {
 		p := m.peers.list[(m.wants.turn+i)%n]
-		if p.held != (Digest{}) && p.reachable(now) && !m.asking.busy(p.ID) && !m.hasHeld(v, p.held) {
-			return p
+		switch {
+		case p.held == Digest{} || m.hasHeld(v, p.held):
+			p.unlike = time.Time{}
+			continue
+		case p.unlike.IsZero():
+			p.unlike = now
+		}
+		if p.reachable(now) && !m.asking.busy(p.ID) && next.reached(now, p.unlike.Add(compareAfter)) && first == nil {
+			first = p
 		}
 	}
-	return nil
+	return first
 }
 
 // hasHeld reports whether a digest is of what is held here or was of late.

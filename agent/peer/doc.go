@@ -86,13 +86,19 @@
 //     a short wait, since the block may be on its way: heights after the highest
 //     held, from the one who claims, then from others, with growing waits. When
 //     the blocks given do not link, the range starts 1, 2, 4, 8… lower until they
-//     do. A batch that brought progress is followed by the next ask at once.
+//     do. A batch that brought progress is followed by the next ask at once; once
+//     one has, the next range is asked for before the last is committed, but no
+//     more than one.
 //   - Statuses with unlike held lead, about once a minute, to an ask for all
 //     heads: what only non-witnesses hold of absent gateways is found so.
 //   - One ask at a time is outstanding with a gateway, eight in all. A gateway
 //     answers an asker 8 times a second in the long run, all askers together 32
-//     times, strangers to the roster as if they were one. Authors under evidence
-//     and revoked ones are asked for and served last, once a second.
+//     times, strangers to the roster as if they were one. An ask of a gateway in
+//     the roster for blocks alone, all of them held and above what it was given
+//     before, is outside of that: 256 a second, all askers together. So a chain is
+//     gone through once in ten minutes as fast as both sides can, and what is asked
+//     for again and again is paced. Authors under evidence and revoked ones are
+//     asked for and served last, once a second.
 //   - A witness's frontier names the heads that its replica holds. A full one is
 //     retained and goes out after connecting, when a gateway comes that missed
 //     what was said before, and every ten minutes; partial ones in between as

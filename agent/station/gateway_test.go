@@ -184,7 +184,7 @@ func (w view) Scan(tag string) (ledger.Scan, error) {
 		return cmp.Compare(ha.Time, hb.Time)
 	})
 	return ledger.Scan{
-		Tag: tag, Open: w.sheets(open), Closed: w.sheets(closed), InWorkHere: w.sheets(inWork), Intake: w.intake(), PeersKnown: true,
+		Tag: tag, Open: w.sheets(open), Closed: w.sheets(closed), InWorkHere: w.sheets(inWork), Intake: w.intake(), PeersKnown: true, Missing: w.g.missing,
 	}, nil
 }
 

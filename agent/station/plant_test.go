@@ -48,8 +48,9 @@ type gateway struct {
 	here    ledger.Here // without what the roster says
 	intake  *ledger.IntakeFor
 	machine *station.Machine
-	cut     bool // from the network
-	hold    bool // appends are answered when they are released
+	cut     bool  // from the network
+	missing int64 // blocks of others that are on their way here
+	hold    bool  // appends are answered when they are released
 	free    atomic.Int64
 	breaks  error  // what appends fail with; nil: they do not
 	between func() // runs before each append

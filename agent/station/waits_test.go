@@ -125,6 +125,25 @@ func TestCase09WaitOfItsOwnStart(t *testing.T) {
 	)
 }
 
+// While blocks are on their way an unknown tag waits for them. What was said of it
+// then is not taken back by those that come all day.
+func TestCase09BlocksOnTheirWay(t *testing.T) {
+	p := newLine(t, bracket(), "drill-1")
+	drill := p.at("drill-1")
+	news := func(missing int64) func(*gateway) {
+		return func(g *gateway) { g.missing = missing; g.step(station.Changed{}) }
+	}
+	drill.missing = 2
+	tell(t, p,
+		row{what: "scanned", at: drill, do: put("T9"), lights: "amber", says: "WAIT tag T9|2 blocks of other stations are still to come|Leave the tag on the reader", logs: "scan.wait"},
+		row{what: "one has come", at: drill, do: news(1), says: "WAIT tag T9"},
+		row{what: "both have come", at: drill, do: news(0), lights: "red", says: "UNKNOWN TAG tag T9", logs: "scan.unknown-tag"},
+		row{what: "others are on their way", at: drill, do: news(3), says: "UNKNOWN TAG tag T9"},
+		row{what: "and are here", at: drill, do: news(0), says: "UNKNOWN TAG tag T9"},
+		row{what: "lifted", at: drill, do: lift("T9"), lights: "idle", says: "UNKNOWN TAG tag T9"},
+	)
+}
+
 // An item in conflict is held until its author or quality ends that; the part
 // that was cut off shows it as soon as it knows.
 func TestCase09Conflict(t *testing.T) {
