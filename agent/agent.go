@@ -83,6 +83,7 @@ type Parts struct {
 	Lights       []NamedLight
 	Journal      *journal.Journal
 	Now          func() time.Time // with the monotonic clock
+	Wall         func() time.Time // the clock that people and servers set; nil: that of Now
 	Clock        func() ledger.Clock
 	// Services run beside the loops until the gateway ends: an embedded broker.
 	Services []func(context.Context) error
@@ -271,19 +272,19 @@ func (a *Agent) space() []slog.Attr {
 }
 
 // clockWatch compares the wall clock with the monotonic one.
-type clockWatch struct{ last time.Time }
+type clockWatch struct{ last, lastWall time.Time }
 
 // stepLimit is how far the two clocks may part in a second before that is a step
 // and not the work of a time server.
 const stepLimit = 5 * time.Second
 
 // stepped returns by how much the wall clock was set since the last call.
-func (w *clockWatch) stepped(now time.Time) time.Duration {
-	defer func() { w.last = now }()
+func (w *clockWatch) stepped(now, wall time.Time) time.Duration {
+	defer func() { w.last, w.lastWall = now, wall }()
 	if w.last.IsZero() {
 		return 0
 	}
-	by := now.Round(0).Sub(w.last.Round(0)) - now.Sub(w.last)
+	by := wall.Round(0).Sub(w.lastWall.Round(0)) - now.Sub(w.last)
 	if by.Abs() < stepLimit {
 		return 0
 	}
@@ -291,7 +292,12 @@ func (w *clockWatch) stepped(now time.Time) time.Duration {
 }
 
 func (a *Agent) checkClock(ctx context.Context, wall *clockWatch) {
-	if by := wall.stepped(a.parts.Now()); by != 0 {
+	now := a.parts.Now()
+	shown := now
+	if a.parts.Wall != nil {
+		shown = a.parts.Wall()
+	}
+	if by := wall.stepped(now, shown); by != 0 {
 		a.parts.Journal.Event(ctx, journal.ClockStepped, "the clock was set by "+by.Round(time.Second).String()+": dwell times and order of work are not touched",
 			slog.String(journal.KeyFound, by.Round(time.Second).String()))
 	}

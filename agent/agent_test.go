@@ -97,7 +97,8 @@ func TestSteppedClock(t *testing.T) {
 	var after, by time.Duration
 	for i, s := range steps {
 		after, by = after+s.after, by+s.by
-		if got := w.stepped(set(began.Add(after), by)); got != s.want {
+		at := set(began.Add(after), by)
+		if got := w.stepped(at, at); got != s.want {
 			t.Errorf("step %d: %v, want %v", i, got, s.want)
 		}
 	}

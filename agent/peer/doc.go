@@ -95,7 +95,7 @@
 //     answers an asker 8 times a second in the long run, all askers together 32
 //     times, strangers to the roster as if they were one. An ask of a gateway in
 //     the roster for blocks alone, all of them held and above what it was given
-//     before, is outside of that: 256 a second, all askers together. So a chain is
+//     before, is outside of that: 64 a second, all askers together. So a chain is
 //     gone through once in ten minutes as fast as both sides can, and what is asked
 //     for again and again is paced. Authors under evidence and revoked ones are
 //     asked for and served last, once a second.

@@ -15,7 +15,7 @@ const (
 	askerBurst   = 16
 	allEvery     = time.Second / 32
 	allBurst     = 64
-	freshEvery   = time.Second / 256 // answers that go on where an asker's last one ended
+	freshEvery   = time.Second / 64 // answers that go on where an asker's last one ended: 4 MiB a second at most, whoever the askers say they are
 	freshBurst   = 16
 	freshAgain   = 10 * time.Minute // until an asker may go through the same chains again so
 	maxWalk      = 8192             // statements visited for one answer
