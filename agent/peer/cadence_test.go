@@ -105,8 +105,32 @@ func TestManyHeads(t *testing.T) {
 	}
 }
 
-// TestStatusCadence: the status follows the own head within a second, one for
-// many blocks, and comes every minute.
+// TestStatusSpared: a frontier that names the own head tells all what a status
+// would.
+func TestStatusSpared(t *testing.T) {
+	r := newRig(t, "a*", "b")
+	n := r.start("a", "b")[1]
+	r.run(time.Minute)
+	statuses := func() (count int) {
+		for _, p := range n.sent {
+			if p.Topic == r.topics().Status(n.id) {
+				count++
+			}
+		}
+		return count
+	}
+	before := statuses()
+	for range 3 {
+		r.seal(n, 1)
+		r.run(10 * time.Second)
+	}
+	if got := statuses() - before; got > 1 {
+		t.Errorf("%d statuses in half a minute, though a witness named every head", got)
+	}
+}
+
+// TestStatusCadence: the status follows an own head that nobody is heard to hold
+// within three seconds, one for many blocks, and comes every minute.
 func TestStatusCadence(t *testing.T) {
 	r := newRig(t, "a*", "b*", "c")
 	n := r.start("c")[0]
@@ -121,7 +145,7 @@ func TestStatusCadence(t *testing.T) {
 	r.run(time.Second)
 	first := len(statuses())
 	r.seal(n, 10)
-	r.run(1100 * time.Millisecond)
+	r.run(headWithin + 100*time.Millisecond)
 	all := statuses()
 	if len(all) != first+1 || all[first].Height != 10 || all[first].Held != DigestOf(n.store.heads) {
 		t.Fatalf("%+v", all[first:])

@@ -79,8 +79,9 @@
 //   - Own blocks go out on block/<own> once durable. Those sealed without a
 //     connection follow when there is one, in order and before the status, up to
 //     256 of them; after more than that peers ask for them by the status.
-//   - Status goes out after connecting, at most one second after the own head or
-//     the roster changed, and every 60 s.
+//   - Status goes out after connecting, at most one second after the roster
+//     changed, three after the own head did unless a frontier of another gateway
+//     has named that head by then, and every minute.
 //   - Whatever names a block that is not held (status, frontier, a block that
 //     does not link, told heads, evidence) is a claim. Claims are asked for after
 //     a short wait, since the block may be on its way: heights after the highest

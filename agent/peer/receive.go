@@ -79,6 +79,9 @@ func (m *Machine) receiveFrontier(now time.Time, v View, witness ledger.KeyID, e
 	}
 	for _, head := range f.Entries {
 		m.claim(now, v, head, witness)
+		if head.Author == m.config.Self && witness != m.config.Self {
+			m.saying.named = head
+		}
 	}
 	m.do(Ingest{Frontiers: []ledger.Frontier{f}})
 	return nil

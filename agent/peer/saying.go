@@ -9,7 +9,8 @@ import (
 
 const (
 	statusEvery  = time.Minute
-	statusWithin = time.Second // of a change of the own head or the roster
+	statusWithin = time.Second      // of a change of the roster
+	headWithin   = 3 * statusWithin // of a change of the own head, unless somebody's frontier names it
 
 	maxOutbox   = 256                    // own blocks not published yet
 	outboxBurst = 32                     // of them at a time
@@ -22,6 +23,8 @@ type saying struct {
 	outboxAt time.Time
 	statusAt time.Time
 	head     ledger.Ref    // as the last status told it
+	named    ledger.Ref    // the own head, as another's frontier named it last
+	headAt   time.Time     // when a head that nobody was heard to hold is told
 	roster   []ledger.Hash // as the last roster message told it
 	evidence []ledger.KeyID
 }
@@ -53,14 +56,27 @@ func (m *Machine) say(now time.Time, v View, next *alarm) {
 		m.publish(m.topics.Roster(), true, Heads{From: m.config.Self, Heads: v.roster()}.Encode())
 	}
 	own := v.top(m.config.Self)
-	if own != s.head {
-		s.statusWithin(now)
+	if m.untold(own) && s.headAt.IsZero() {
+		s.headAt = now.Add(headWithin)
+	} else if !m.untold(own) {
+		s.headAt = time.Time{}
 	}
-	if len(s.outbox) == 0 && next.reached(now, s.statusAt) {
-		s.head, s.statusAt = own, now.Add(m.spread(statusEvery))
+	due := next.reached(now, s.statusAt)
+	if !s.headAt.IsZero() {
+		due = next.reached(now, s.headAt) || due
+	}
+	if len(s.outbox) == 0 && due {
+		s.head, s.headAt, s.statusAt = own, time.Time{}, now.Add(m.spread(statusEvery))
 		next.no(s.statusAt)
 		m.publish(m.topics.Status(m.config.Self), true, m.status(v).Encode())
 	}
+}
+
+// untold reports whether nobody can know of the own head but by its block, which
+// may have been lost. A frontier that names it reaches all as a status does, so a
+// status is spared then.
+func (m *Machine) untold(own ledger.Ref) bool {
+	return own != m.saying.head && own != m.saying.named
 }
 
 func (s *saying) statusWithin(now time.Time) {
