@@ -19,6 +19,7 @@ const askAgain = time.Minute
 // damageWatch remembers what of the replica's damage was told.
 type damageWatch struct {
 	found uint64
+	hurt  bool // damage was found, and its end was not told yet
 	asked []ledger.Ref
 	at    time.Time
 }
@@ -32,20 +33,30 @@ func (a *Agent) checkDamage(ctx context.Context, w *damageWatch) {
 		a.outages.Down(ctx, journal.ReplicaDamaged, "", "the replica is damaged: "+d.Last.Error(), where,
 			slog.String(journal.KeyBlock, blockOf(d.Last)), slog.Any(journal.KeyError, d.Last))
 	}
-	if d.Found == w.found && len(d.Blocks) == 0 && d.Lost == nil {
+	switch {
+	case d.Found != w.found:
+		w.found, w.hurt = d.Found, true
+	case len(d.Blocks) == 0 && d.Lost == nil:
 		a.outages.Up(ctx, journal.ReplicaDamaged, "", "the replica is whole again", where)
+		if w.hurt { // by leaving out what could not be read, maybe
+			w.hurt = false
+			a.sync.missing(nil)
+		}
 	}
-	w.found = d.Found
 	if d.Lost != nil {
 		a.outages.Down(ctx, journal.ChainLost, "", "the end of the own chain is lost: nothing is sealed until a peer gives it back",
 			slog.String(journal.KeyBlock, blockOf(d.Lost)))
 	} else {
 		a.outages.Up(ctx, journal.ChainLost, "", "the end of the own chain is back", slog.String(journal.KeyBlock, "all"))
 	}
+	lacks := d.Blocks
+	if d.Lost != nil { // peers that are as far as this gateway was would have nothing new to tell
+		lacks = append(lacks, ledger.Ref{Author: d.Lost.Author, Height: d.Lost.Height, Hash: d.Lost.Hash})
+	}
 	now := a.parts.Now()
-	if len(d.Blocks) > 0 && (!slices.Equal(d.Blocks, w.asked) || now.Sub(w.at) >= askAgain) {
-		w.asked, w.at = d.Blocks, now
-		a.sync.missing(d.Blocks)
+	if len(lacks) > 0 && (!slices.Equal(lacks, w.asked) || now.Sub(w.at) >= askAgain) {
+		w.asked, w.at = lacks, now
+		a.sync.missing(lacks)
 	}
 }
 
@@ -57,10 +68,11 @@ func blockOf(d *replica.DamageError) string {
 	return ledger.Ref{Author: d.Author, Height: d.Height, Hash: d.Hash}.String()
 }
 
-// missing has the machine ask for blocks that are damaged here.
+// missing has the machine ask for blocks that are damaged here, and compare what is
+// held with peers.
 func (l *syncLoop) missing(blocks []ledger.Ref) {
 	l.sealedMu.Lock()
-	l.damagedNow = blocks
+	l.damagedNow = &peer.Missing{Blocks: blocks}
 	l.sealedMu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
@@ -71,10 +83,11 @@ func (l *syncLoop) missing(blocks []ledger.Ref) {
 // askForDamaged tells the machine what is missing.
 func (l *syncLoop) askForDamaged(ctx context.Context) {
 	l.sealedMu.Lock()
-	blocks := l.damagedNow
+	missing := l.damagedNow
 	l.damagedNow = nil
 	l.sealedMu.Unlock()
-	if len(blocks) > 0 {
-		l.step(ctx, peer.Missing{Blocks: blocks})
+	if missing != nil {
+		l.seen.view.Store = nil // the heads that were gathered may be gone
+		l.step(ctx, *missing)
 	}
 }

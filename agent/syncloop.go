@@ -30,7 +30,7 @@ type syncLoop struct {
 	sealed     []ledger.Ref  // own blocks not told to the machine yet
 	wake       chan struct{} // something was sealed
 	enrolled   []ledger.Hash // statements handed in at the control socket
-	damagedNow []ledger.Ref  // to be asked for; under sealedMu
+	damagedNow *peer.Missing // to be told to the machine; under sealedMu
 
 	home     string                // the broker last connected to
 	gateways map[ledger.KeyID]bool // known from the roster

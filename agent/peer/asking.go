@@ -52,6 +52,19 @@ func (a *asking) restart(now time.Time, soon time.Duration) {
 	a.compareAt, a.stale = now.Add(soon), true
 }
 
+// forget has heads compared anew with every gateway, whatever it told: not all of
+// what was held here is any more.
+func (m *Machine) forget(now time.Time) {
+	a := &m.asking
+	a.digests, a.stale = nil, true
+	if at := now.Add(m.spread(compareSoon)); at.Before(a.compareAt) {
+		a.compareAt = at
+	}
+	for _, p := range m.peers.list {
+		p.uncompared = true
+	}
+}
+
 func (a *asking) busy(id ledger.KeyID) bool {
 	return slices.ContainsFunc(a.flights, func(f flight) bool { return f.to == id })
 }
@@ -170,7 +183,7 @@ func (m *Machine) askAllHeads(now time.Time, v View, drafts *[]*draft, next *ala
 	if d == nil {
 		return
 	}
-	d.ask.All, d.ask.After = 1, s.after
+	d.ask.All, d.ask.After, p.uncompared = 1, s.after, false
 	s.paging, s.compareAt = ledger.KeyID{}, now.Add(m.spread(compareEvery))
 }
 
@@ -183,7 +196,7 @@ func (m *Machine) unlike(now time.Time, v View, next *alarm) *peer {
 	for i := range n {
 		p := m.peers.list[(m.wants.turn+i)%n]
 		switch {
-		case p.held == Digest{} || m.hasHeld(v, p.held):
+		case !p.uncompared && (p.held == Digest{} || m.hasHeld(v, p.held)):
 			p.unlike = time.Time{}
 			continue
 		case p.unlike.IsZero():

@@ -56,8 +56,9 @@ type Refusal struct {
 	Err error
 }
 
-// Missing: blocks of a chain that is held cannot be read any more. The store
-// answers them as not held; they are asked for until they are here again.
+// Missing: some of what was held is not any more. Blocks are those known to be: the
+// store answers them as not held; they are asked for until they are here again.
+// What else is missing shows when heads are compared.
 type Missing struct{ Blocks []ledger.Ref }
 
 // Tick: the time of the last [SetTimer] has come. Extra ticks do no harm.

@@ -71,7 +71,7 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 	case Committed:
 		m.committed(now, v, e)
 	case Missing:
-		m.asking.digests = nil // not all of that is held any more
+		m.forget(now)
 		for _, b := range e.Blocks {
 			m.want(now, v, b.Hash, wantBlock, b.Author)
 		}

@@ -29,12 +29,13 @@ type Peer struct {
 // peer is a gateway heard of.
 type peer struct {
 	Peer
-	held   Digest    // by its last status; zero: never told
-	unlike time.Time // since when that differs from all that was held here; zero: it does not, as far as was looked
-	seen   time.Time // when the last message of it came, retained ones too
-	asked  time.Time // when it was asked last
-	deaf   int       // asks in a row without an answer
-	gated  bool      // it was asked for this gateway's own heads
+	held       Digest    // by its last status; zero: never told
+	unlike     time.Time // since when that differs from all that was held here; zero: it does not, as far as was looked
+	uncompared bool      // heads are to be compared with it, whatever it told
+	seen       time.Time // when the last message of it came, retained ones too
+	asked      time.Time // when it was asked last
+	deaf       int       // asks in a row without an answer
+	gated      bool      // it was asked for this gateway's own heads
 }
 
 // peers are all gateways heard of, sorted by id.

@@ -18,6 +18,7 @@ type reader struct {
 	events chan drivers.Event // nil while it does not run
 	lying  []string
 	reads  int
+	dumb   bool // it tells nothing, in tests of the checks
 }
 
 // Info implements drivers.Reader.
@@ -27,7 +28,7 @@ func (r *reader) Info() drivers.Info {
 
 // Run implements drivers.Reader.
 func (r *reader) Run(ctx context.Context, out chan<- drivers.Event) error {
-	events := make(chan drivers.Event, 1024)
+	events := make(chan drivers.Event, 128)
 	r.mu.Lock()
 	events <- r.event(drivers.Up, "")
 	for _, tag := range r.lying {
@@ -71,7 +72,7 @@ func (r *reader) put(tag string) {
 		return
 	}
 	r.lying = append(r.lying, tag)
-	if r.events != nil {
+	if r.events != nil && !r.dumb {
 		r.events <- r.event(drivers.Arrived, tag)
 	}
 }
@@ -105,6 +106,13 @@ func (r *reader) free() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.lying) == 0
+}
+
+// holds reports whether a tag lies on the reader.
+func (r *reader) holds(tag string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.lying, tag)
 }
 
 // light records what it shows.

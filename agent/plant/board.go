@@ -60,13 +60,20 @@ func (w *wall) now() (int64, ledger.Clock) {
 	return w.read()
 }
 
+// shown is the time on the wall, for the agent.
+func (w *wall) shown() time.Time {
+	ms, _ := w.read()
+	return time.UnixMilli(ms)
+}
+
 func (w *wall) state() ledger.Clock {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.synced
 }
 
-// upset sets the clock wrong, or right, at random.
+// upset sets the clock wrong, or right, at random, and returns by how much it is off
+// then.
 func (w *wall) upset(r *rand.Rand) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,6 +103,7 @@ type disk struct {
 	broken  bool // the last commit failed, and is about to be read back
 	commits uint64
 	failed  int
+	well    time.Time // since when the card is neither slow nor bad
 }
 
 var errCard = errors.New("input/output error")
@@ -140,7 +148,7 @@ func (d *disk) fault() (stored bool, err error) {
 func (d *disk) spoil(slow time.Duration, failing bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.slow, d.failing = slow, failing
+	d.slow, d.failing, d.well = slow, failing, time.Now()
 }
 
 // troubled reports whether the card is slow or bad.
@@ -148,6 +156,13 @@ func (d *disk) troubled() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.slow > 0 || d.failing
+}
+
+// wellFor reports whether the card has been neither slow nor bad for so long.
+func (d *disk) wellFor(t time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.slow == 0 && !d.failing && time.Since(d.well) >= t
 }
 
 // scale weighs what people say that lies on it.

@@ -42,7 +42,8 @@ type broker struct {
 	noisy   bool
 	parts   map[int][]kept  // what each part retains; only part 0 while whole
 	part    map[string]int  // the part of a gateway; nil: whole
-	quiet   bool            // a message reaches all in one event, and no line is written
+	quiet   bool            // messages are handed out to all on a beat, and no line is written
+	waiting []mqtt.Message  // for the next beat
 	apart   map[string]bool // gateways that cannot reach the broker
 	serials map[string]uint64
 	newest  map[string]uint64 // by pair, the highest serial delivered
@@ -101,21 +102,42 @@ func (b *broker) publish(who, from string, m mqtt.Message) {
 	}
 }
 
-// flood has a message reach everybody at one moment. The lock is held.
+// beat is how often a quiet broker hands out what has come: what a gateway finds
+// waiting it makes durable in one commit. The larger a plant, the longer.
+func (b *broker) beat() time.Duration {
+	return max(200, time.Duration(len(b.links))) * time.Millisecond
+}
+
+// flood has a message reach everybody at the next beat. The lock is held.
 func (b *broker) flood(m mqtt.Message) {
 	b.flying++
-	b.clock.after(3*time.Millisecond, "flood", b.next("flood"), func() {
+	b.waiting = append(b.waiting, m)
+	if len(b.waiting) > 1 {
+		return
+	}
+	now := time.Now()
+	b.clock.after(now.Truncate(b.beat()).Add(b.beat()).Sub(now), "flood", b.next("flood"), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.flying--
+		b.flying -= len(b.waiting)
 		for _, to := range b.links {
-			if to.connected && to.subscribed(m.Topic) {
-				b.counts.Delivered++
-				b.counts.Bytes += int64(len(m.Topic) + len(m.Payload))
-				to.push(m)
+			if to.connected {
+				b.hand(to, b.waiting)
 			}
 		}
+		b.waiting = nil
 	})
+}
+
+// hand gives a link those of some messages that it wants. The lock is held.
+func (b *broker) hand(to *link, messages []mqtt.Message) {
+	for _, m := range messages {
+		if to.subscribed(m.Topic) {
+			b.counts.Delivered++
+			b.counts.Bytes += int64(len(m.Topic) + len(m.Payload))
+			to.push(m)
+		}
+	}
 }
 
 func (b *broker) keep(part int, m mqtt.Message) {

@@ -36,7 +36,7 @@ type checks struct {
 	confirmed map[seenBy]int // blocks confirmed
 	looked    time.Time
 	valid     map[*gateway]map[ledger.TxID]bool // with whether it counted
-	silence   int                               // scans that nothing answered in time
+	compared  time.Time                         // when guarantee 2 was looked at last
 }
 
 // seenBy is a gateway's sight of an author.
@@ -83,8 +83,18 @@ func (c *checks) glance() {
 		if err := c.neverBack(); err != nil {
 			c.plant.fail("%w", err)
 		}
+		if now.Sub(c.compared) >= growsEvery {
+			c.compared = now
+			if err := c.onlyGrows(); err != nil {
+				c.plant.fail("%w", err)
+			}
+		}
 	}
 }
+
+// growsEvery is how often it is looked at while work goes on that nothing is
+// undone.
+const growsEvery = 10 * time.Second
 
 // neverBack is the second half of guarantee 6.
 func (c *checks) neverBack() error {
@@ -160,11 +170,19 @@ func (c *checks) settle() error {
 		return fmt.Errorf("guarantee 8: replicas differ %v after the last heal: %w", took, err)
 	}
 	c.slowest = max(c.slowest, took)
-	if c.plant.ratify() {
+	if len(c.plant.office().replica.Roster().Contested()) > 0 {
+		if err := c.model(); err != nil { // also of a roster in two minds
+			return err
+		}
+	}
+	if c.plant.decide() || c.plant.ratify() {
 		return c.settle()
 	}
 	if took, err = c.within(confirmWithin, c.unconfirmed); err != nil {
 		return fmt.Errorf("guarantee 8: blocks are unconfirmed %v after the replicas were equal: %w", took, err)
+	}
+	if c.differences() != nil { // a gateway has joined meanwhile
+		return c.settle()
 	}
 	return nil
 }
@@ -192,7 +210,8 @@ func (c *checks) differences() error {
 	if n := c.plant.pending.Load(); n > 0 {
 		return fmt.Errorf("%d errands are under way", n)
 	}
-	if n := c.plant.broker.inFlight(); n > 0 {
+	// Of a thousand gateways one always tells its status.
+	if n := c.plant.broker.inFlight(); n > 0 && !c.plant.plan.quiet {
 		return fmt.Errorf("%d messages are in flight", n)
 	}
 	return c.each(func(g *gateway, v *replica.View) error {

@@ -123,9 +123,7 @@ func (p *plant) harass(shift int, begin, end time.Duration) {
 	if p.plan.Clocks {
 		for range 1 + len(p.gateways)/4 {
 			g, serial := some(), r.Uint64()
-			p.at(moment(), func() {
-				p.trace.say("faults", "the clock of %s is off by %v", g.board, g.wall.upset(dice(serial, "jump", 0)))
-			})
+			p.at(moment(), func() { p.setClock(g, serial) })
 		}
 	}
 	if p.plan.Disks {
@@ -150,6 +148,10 @@ func (p *plant) harass(shift int, begin, end time.Duration) {
 		here, there := some(), some()
 		p.at(moment(), func() { p.reform(shift, here, there) })
 	}
+	if p.plan.Schism {
+		here, there := some(), some()
+		p.at(moment(), func() { p.schism(shift, here, there) })
+	}
 	if p.plan.Revoke && shift == 0 {
 		p.planRevocation(begin, end)
 	}
@@ -167,6 +169,26 @@ func (p *plant) spoil(g *gateway, slow time.Duration, failing bool, from, until 
 		g.disk.spoil(slow, failing)
 	})
 	p.at(until, func() { g.disk.spoil(0, false) })
+}
+
+// setClock sets the clock of a board at random. If that runs and goes on to run,
+// its journal tells of it.
+func (p *plant) setClock(g *gateway, serial uint64) {
+	from := g.wall.shown()
+	p.trace.say("faults", "the clock of %s is off by %v", g.board, g.wall.upset(dice(serial, "jump", 0)))
+	jump := g.wall.shown().Sub(from).Abs() // a clock at 1970 goes no further back
+	v, before := g.life, g.steps.Load()
+	again := time.Since(g.set) < 2*time.Second // there and back within a look of the agent is nothing
+	now := time.Now()
+	g.set = now
+	if v == nil || jump < 10*time.Second || again || time.Since(v.began) < 2*time.Second {
+		return
+	}
+	p.at(2*time.Second, func() {
+		if g.life == v && g.steps.Load() == before && g.set.Equal(now) {
+			p.fail("the clock of %s was set by %v, and its journal says nothing", g.board, jump)
+		}
+	})
 }
 
 // planRevocation cuts a drilling station off, revokes it where the others are, and

@@ -124,7 +124,7 @@ func (p *plant) submit(g *gateway, what string, t ledger.Tx) {
 			receipt, err := v.agent.Desk().Submit(context.Background(), t.Raw())
 			switch {
 			case errors.Is(err, agent.ErrUnreachable):
-				time.Sleep(time.Second)
+				time.Sleep(retryAfter)
 				select {
 				case <-v.ended:
 					return

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"traveler.example/agent"
@@ -82,6 +83,9 @@ type gateway struct {
 	asked  time.Time  // when somebody scanned here last
 	losses []lossOf   // by old copies of its disk
 	own    ledger.Ref // head of its chain when it was looked at last
+
+	set   time.Time    // when its clock was set last
+	steps atomic.Int64 // of its clock, as its journal tells
 }
 
 // life is one run of an agent.
@@ -134,11 +138,15 @@ func (g *gateway) open() error {
 	var err error
 	g.replica, err = replica.OpenMemory(replica.Options{
 		Genesis: g.plant.genesis, Signer: signer{identity(g.Name)},
-		Now: g.wall.now, FreeBytes: g.disk.flush, Memory: g.disk.memory, Pool: g.plant.pool,
+		Now: g.wall.now, FreeBytes: g.disk.flush, Memory: g.disk.memory, Pool: g.plant.pool, Pause: pause,
 		Log: g.plant.logger(g.board + "/replica"),
 	})
 	return err
 }
+
+// pause is between two answers of a board's replica, which station and sync have
+// waited for: who of them acts first would be nobody's.
+func pause() { time.Sleep(53 * time.Microsecond) }
 
 // logger writes into the trace, if the plan wants one.
 func (p *plant) logger(who string) *slog.Logger { return slog.New(p.scribe(who)) }
@@ -148,6 +156,18 @@ func (p *plant) scribe(who string) slog.Handler {
 		return slog.DiscardHandler
 	}
 	return &scribe{trace: p.trace, who: who}
+}
+
+// journal is the scribe of a board's journal.
+func (p *plant) journal(g *gateway) slog.Handler {
+	if p.plan.quiet {
+		return slog.DiscardHandler
+	}
+	return &scribe{trace: p.trace, who: g.board + "/journal", told: func(event string) {
+		if event == string(journal.ClockStepped) {
+			g.steps.Add(1)
+		}
+	}}
 }
 
 // start runs an agent on the board.
@@ -168,8 +188,8 @@ func (g *gateway) start() error {
 		Genesis: p.genesis, Signer: signer{identity(g.Name)}, Replica: g.replica,
 		Bus: l, BusStates: l.states, Readers: []drivers.Reader{g.reader},
 		Lights:  []agent.NamedLight{{Name: "stack", Light: g.light}},
-		Journal: journal.New(p.scribe(g.board+"/journal"), time.Now),
-		Now:     time.Now, Clock: g.wall.state,
+		Journal: journal.New(p.journal(g), time.Now),
+		Now:     time.Now, Wall: g.wall.shown, Clock: g.wall.state,
 	}
 	var weighs agent.Weighing
 	if g.scale != nil {

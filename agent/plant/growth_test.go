@@ -30,7 +30,8 @@ func growing(n, txs int) Plan {
 	for i := range p.Stations {
 		p.Stations[i].Mute = i >= 21
 	}
-	p.Items = max(txs/7/(n/5), 1)
+	lines := p.Stations[n-1].Line + 1
+	p.Items = max((txs+7*lines-1)/(7*lines), 1)
 	// A station of a line takes some ten seconds for a piece.
 	p.Shift = time.Duration(p.Items)*14*time.Second + time.Minute
 	return p

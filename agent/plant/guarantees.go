@@ -126,7 +126,7 @@ func (c *checks) named() error {
 func (c *checks) revoked() error {
 	return c.each(func(_ *gateway, v *replica.View) error {
 		return eachBlock(v, func(b ledger.Block) error {
-			if ok, err := counts(v, b.Ref()); ok || err != nil {
+			if ok, err := c.counts(v, b.Ref()); ok || err != nil {
 				return err
 			}
 			for _, t := range b.Txs() {
@@ -136,7 +136,7 @@ func (c *checks) revoked() error {
 				}
 				elsewhere := false
 				for _, p := range s.Placed {
-					ok, err := counts(v, ledger.Ref{Author: p.Author, Height: p.Height, Hash: p.Block})
+					ok, err := c.counts(v, ledger.Ref{Author: p.Author, Height: p.Height, Hash: p.Block})
 					if err != nil {
 						return err
 					}
@@ -149,6 +149,13 @@ func (c *checks) revoked() error {
 			return nil
 		})
 	})
+}
+
+func (c *checks) counts(v *replica.View, r ledger.Ref) (bool, error) {
+	if r.Author == c.plant.pretends {
+		return false, nil
+	}
+	return counts(v, r)
 }
 
 // model holds one replica, which is equal to the others, to the second
@@ -235,20 +242,6 @@ func (c *checks) elsewhere(than *gateway, hash ledger.Hash) (held bool) {
 		}
 	}
 	return held
-}
-
-// starts is how long a gateway may take before it answers scans: the gate, and
-// some commits.
-const starts = 6 * time.Second
-
-// silent is guarantee 7, as people see it: whoever is cut off from whatever else,
-// a station answers a scan.
-func (c *checks) silent(g *gateway, text string) {
-	if text != "" || g.life == nil || g.disk.troubled() || time.Since(g.life.began) < starts || time.Since(g.asked) < time.Second {
-		return
-	}
-	c.silence++
-	c.plant.trace.say("checks", "%s says nothing about what lies on its reader", g.board)
 }
 
 // workedAlone counts a block that was sealed by a gateway that is cut off.

@@ -154,7 +154,9 @@ func (b *broker) connect(l *link) {
 	l.connected, l.dead, l.lost = true, false, make(chan struct{})
 	l.tell(mqtt.State{Connected: true, Broker: "mqtt://plant"})
 	for _, k := range b.parts[b.part[l.name]] {
-		if l.subscribed(k.Topic) {
+		if b.quiet {
+			b.hand(l, []mqtt.Message{k.Message})
+		} else if l.subscribed(k.Topic) {
 			b.send("broker", "broker", l, k.Message)
 		}
 	}

@@ -46,6 +46,7 @@ type piece struct {
 	double string   // the other drilling station; see people.double
 	waits  bool     // for double to send it on
 	stops  bool     // nobody carries it any more
+	due    bool     // it was to be taken up where it lies, when somebody looked last
 	on     *gateway // the board on whose reader it lies, or lay last
 }
 
@@ -135,7 +136,7 @@ func (c *people) visit(pc *piece) {
 		c.later(pc, 200*time.Millisecond, time.Second, c.visit)
 		return
 	}
-	pc.on = g
+	pc.on, pc.due = g, false
 	c.plant.trace.say("people", "put %s on %s", pc.name, g.board)
 	if g.scale != nil {
 		g.scale.load(c.weight(pc))
@@ -184,8 +185,9 @@ const patience = 4
 func (c *people) look(pc *piece, times int) {
 	text := pc.on.light.about(pc.tag)
 	word := verdict(text)
+	c.plant.checks.idle(pc, word)
 	if times >= patience {
-		c.plant.checks.silent(pc.on, text)
+		c.plant.checks.silent(pc, text)
 	}
 	switch {
 	case c.plant.ruled[pc.tag]:

@@ -36,6 +36,7 @@ type Plan struct {
 	Parts   bool          // pieces wait for parts that are built in
 	Scales  bool          // packing weighs, and some pieces are too light
 	Roster  bool          // enrolments, tickets, admins: some of them in a partition
+	Schism  bool          // admins are replaced in two ways; the recovery key decides
 	Revoke  bool          // a gateway is revoked while it works on alone; later what it did is let count
 	Cheats  int           // hostile gateways with an enrolled key; one more has none
 	AtLeast time.Duration // virtual; shifts follow until it is over
@@ -60,32 +61,34 @@ type Result struct {
 	Blocks       int
 	Transactions int
 	Misroute     int           // wrong-station scans that the light called so
-	Silent       int           // scans that a running station did not answer
+	Decisions    int           // by the recovery key, on contested changes of admins
 	Slowest      time.Duration // from a heal to equal replicas, at most
 	Virtual      time.Duration
 }
 
 // plant is one run.
 type plant struct {
-	plan     Plan
-	clock    *clockwork
-	trace    *trace
-	broker   *broker
-	genesis  ledger.Genesis
-	founding []ledger.Statement
-	gateways []*gateway // in the order of the plan; those that join come when they do
-	people   *people
-	checks   *checks
-	pool     *replica.Pool
-	orders   []ledger.Tx
-	cheats   []*cheat
-	outcasts map[ledger.KeyID]bool // revoked in this run
-	forkers  map[ledger.KeyID]bool // whose keys two boards had, or an old copy
-	errandAt time.Time             // the last one planned
-	pending  atomic.Int64          // errands that are not done
-	forgets  int                   // statements that the model is not told, in tests of the checks
-	ruled    map[string]bool       // tags of items that quality scrapped
-	errands  sync.WaitGroup        // calls of desks under way
+	plan      Plan
+	clock     *clockwork
+	trace     *trace
+	broker    *broker
+	genesis   ledger.Genesis
+	founding  []ledger.Statement
+	gateways  []*gateway // in the order of the plan; those that join come when they do
+	people    *people
+	checks    *checks
+	pool      *replica.Pool
+	orders    []ledger.Tx
+	cheats    []*cheat
+	outcasts  map[ledger.KeyID]bool // revoked in this run
+	forkers   map[ledger.KeyID]bool // whose keys two boards had, or an old copy
+	errandAt  time.Time             // the last one planned
+	pending   atomic.Int64          // errands that are not done
+	forgets   int                   // statements that the model is not told, in tests of the checks
+	decisions int                   // by the recovery key
+	pretends  ledger.KeyID          // whose chain the checks believe cut before its beginning, in tests of them
+	ruled     map[string]bool       // tags of items that quality scrapped
+	errands   sync.WaitGroup        // calls of desks under way
 
 	mu      sync.Mutex
 	failure error
@@ -217,7 +220,7 @@ func (p *plant) result() Result {
 	}
 	r.Hash = hashOf(r.Trace)
 	r.Transactions = p.checks.transactions
-	r.Silent = p.checks.silence
+	r.Decisions = p.decisions
 	for _, g := range p.gateways {
 		r.Counts.FailedCommits += g.disk.failed
 	}

@@ -75,6 +75,7 @@ func wild(seed uint64, gateways int, hours float64) Plan {
 	if most() {
 		p.Cheats = 1 + r.IntN(2)
 	}
+	p.Schism = most()
 	if p.Roster {
 		p.Stations = append(p.Stations, drill(901, 0), drill(902, 0))
 		p.Stations[n].Joins, p.Stations[n+1].Joins = true, true
@@ -114,8 +115,8 @@ func play(t *testing.T, p Plan) Result {
 	if r.Err != nil {
 		t.Fatal(r.Err)
 	}
-	t.Logf("trace %.16s: %d items, %d finished, %d misrouted, %d in conflict, %d blocks; %+v; replicas equal %v after the heal at most; %v virtual",
-		r.Hash, r.Items, r.Finished, r.Misroute, r.Conflict, r.Blocks, r.Counts, r.Slowest, r.Virtual)
+	t.Logf("trace %.16s: %d items, %d finished, %d misrouted, %d in conflict, %d blocks, %d decisions by the recovery key; %+v; replicas equal %v after the heal at most; %v virtual",
+		r.Hash, r.Items, r.Finished, r.Misroute, r.Conflict, r.Blocks, r.Decisions, r.Counts, r.Slowest, r.Virtual)
 	return r
 }
 
@@ -155,16 +156,15 @@ func TestPlant(t *testing.T) {
 	}
 }
 
-// stormy is wild without bad cards, which answer several requests in one instant:
-// who of them acts first is nobody's.
-func stormy(seed uint64) Plan {
+// badCards is wild with cards that are slow or fail for sure.
+func badCards(seed uint64) Plan {
 	p := wild(seed, 0, 0)
-	p.Disks = false
+	p.Disks = true
 	return p
 }
 
 func TestOneSeedGivesOneTrace(t *testing.T) {
-	for _, plan := range []Plan{five(7), five(8), joining(9), doubling(10), stormy(4)} {
+	for _, plan := range []Plan{five(7), five(8), joining(9), doubling(10), badCards(4), badCards(6), badCards(7)} {
 		t.Run(plan.Replay, func(t *testing.T) {
 			t.Parallel()
 			first, second := Run(t, plan), Run(t, plan)
@@ -234,6 +234,13 @@ func TestChecksBite(t *testing.T) {
 		{"the model is told less", "the model of PROTOCOL.md says otherwise than intake", func(p *plant) { p.forgets = 1 }},
 		{"a witness is dead", "", func(p *plant) {
 			p.at(15*time.Second, func() { p.gateways[3].end(true, func() {}) })
+		}},
+		{"a station does not answer", "guarantee 7: intake says nothing about 04", func(p *plant) {
+			p.plan.Shift = time.Minute
+			p.at(time.Second, func() { p.gateways[0].reader.dumb = true })
+		}},
+		{"a revoked chain counts", "guarantee 9: a transaction counts at drill-1/1, beyond the cut", func(p *plant) {
+			p.pretends = publicKey(firstDrill).ID()
 		}},
 		{"two boards with one key", "guarantee 5: intake is named in evidence", func(p *plant) { p.at(5*time.Second, func() { secondBoard(t, p) }) }},
 	} {

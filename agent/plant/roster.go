@@ -36,11 +36,15 @@ func (p *plant) decree(g *gateway, what string, changes ...ledger.Change) {
 	})
 }
 
+// retryAfter is when somebody tries again at a desk. It is no round number: what a
+// gateway does a second after something would fall into the same instant.
+const retryAfter = time.Second + 389*time.Microsecond + 17*time.Nanosecond
+
 // hand makes a statement as soon as a gateway runs, and gives it to its desk.
 func (p *plant) hand(g *gateway, what string, make func() (ledger.Statement, error)) {
 	v := g.life
 	if v == nil || g.disk.troubled() {
-		p.at(time.Second, func() { p.hand(g, what, make) })
+		p.at(retryAfter, func() { p.hand(g, what, make) })
 		return
 	}
 	s, err := make()
@@ -51,7 +55,7 @@ func (p *plant) hand(g *gateway, what string, make func() (ledger.Statement, err
 	p.errand(func() {
 		switch err := v.agent.Desk().Enrol(context.Background(), s.Raw()); {
 		case errors.Is(err, replica.ErrClosed), errors.Is(err, replica.ErrReadBack), errors.Is(err, agent.ErrUnreachable):
-			p.clock.after(time.Second, "hand "+what, 0, func() { p.hand(g, what, make) })
+			p.clock.after(retryAfter, "hand "+what, 0, func() { p.hand(g, what, make) })
 		case err != nil:
 			p.fail("%s at %s: %w", what, g.board, err)
 		default:
@@ -87,9 +91,49 @@ func (p *plant) reform(shift int, here, there *gateway) {
 	p.decree(there, "an auditor", person("anna", ledger.RoleAuditor))
 	p.decree(there, "a parameter", ledger.Change{Kind: ledger.ChangeParameter, Name: parameterName(shift % 16), Value: int64(400 + shift)})
 	if shift == 0 {
-		council := []ledger.Admin{{Name: admin, Key: publicKey(admin)}, {Name: "bert", Key: publicKey("bert")}, {Name: "cleo", Key: publicKey("cleo")}}
-		p.decree(here, "three admins, of whom two sign", ledger.Change{Kind: ledger.ChangeAdmins, Admins: council, Threshold: 2})
+		p.decree(here, "three admins, of whom two sign", ledger.Change{Kind: ledger.ChangeAdmins, Admins: council(), Threshold: 2})
 	}
+}
+
+// schism has admins be replaced in two ways that do not know of each other.
+func (p *plant) schism(shift int, here, there *gateway) {
+	if here == there {
+		return
+	}
+	council := func(who ...string) ledger.Change {
+		c := ledger.Change{Kind: ledger.ChangeAdmins, Threshold: 2}
+		for _, name := range append(who, admin) {
+			c.Admins = append(c.Admins, ledger.Admin{Name: name, Key: publicKey(name)})
+		}
+		return c
+	}
+	p.decree(here, fmt.Sprintf("the admins of one half, shift %d", shift), council("dora"))
+	p.decree(there, fmt.Sprintf("the admins of the other half, shift %d", shift), council("emil", "fritz"))
+}
+
+// decide has the recovery key say who the admins are, on top of all that is
+// contested.
+func (p *plant) decide() (stated bool) {
+	office := p.office()
+	if len(office.replica.Roster().Contested()) == 0 {
+		return false
+	}
+	p.decisions++
+	p.hand(office, "decision by the recovery key", func() (ledger.Statement, error) {
+		heads, err := office.replica.Register().Cite(nil)
+		if err != nil {
+			return ledger.Statement{}, err
+		}
+		return ledger.SignStatement(p.genesis.Network(), ledger.Statement{
+			BuildsOn: heads, Time: time.Now().UnixMilli(), Changes: []ledger.Change{{Kind: ledger.ChangeAdmins, Threshold: 2, Admins: council()}},
+		}, identity("recovery"))
+	})
+	return true
+}
+
+// council is the admins of whom two sign.
+func council() []ledger.Admin {
+	return []ledger.Admin{{Name: admin, Key: publicKey(admin)}, {Name: "bert", Key: publicKey("bert")}, {Name: "cleo", Key: publicKey("cleo")}}
 }
 
 // ratify has the admins in force state something on top of statements that do not

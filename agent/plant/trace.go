@@ -87,6 +87,7 @@ type scribe struct {
 	trace *trace
 	who   string
 	attrs []slog.Attr
+	told  func(event string) // nil: nobody asks
 }
 
 func (s *scribe) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
@@ -94,6 +95,9 @@ func (s *scribe) Enabled(_ context.Context, l slog.Level) bool { return l >= slo
 func (s *scribe) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	write := func(a slog.Attr) bool {
+		if a.Key == journal.KeyEvent && s.told != nil {
+			s.told(a.Value.String())
+		}
 		if a.Key != journal.KeyMessageID && a.Key != journal.KeyRemedy {
 			fmt.Fprintf(&b, " %s=%q", a.Key, a.Value.String())
 		}
@@ -108,7 +112,7 @@ func (s *scribe) Handle(_ context.Context, r slog.Record) error {
 }
 
 func (s *scribe) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &scribe{trace: s.trace, who: s.who, attrs: append(slices.Clip(s.attrs), attrs...)}
+	return &scribe{trace: s.trace, who: s.who, told: s.told, attrs: append(slices.Clip(s.attrs), attrs...)}
 }
 
 func (s *scribe) WithGroup(string) slog.Handler { return s }

@@ -262,7 +262,7 @@ func (s *session) try(d *draft, q *request) (bool, error) {
 func (s *session) sealedBefore(txs []ledger.Tx) (ledger.Block, bool, error) {
 	var first validRecord
 	for i, t := range txs {
-		v, ok, err := read[validRecord](s.e, keyValid+str(t.ID()))
+		v, ok, err := readValid(s.e, t.ID())
 		if err != nil || !ok || v.Uncounted || s.e.draft[t.ID()].Raw() != nil {
 			return ledger.Block{}, false, err
 		}
@@ -373,11 +373,11 @@ func (s *session) seal(d *draft, sealed []*request, start undoPoint) error {
 // once the hash takes the place of its stand-in. Else, and where one commit cannot
 // hold the writes, the block goes the way of every other.
 func (s *session) adopt(d *draft, b ledger.Block, start undoPoint) error {
-	forked, err := s.e.get(keyFork + string(s.r.own[:]))
+	fork, err := s.e.fork(s.r.own)
 	if err != nil {
 		return err
 	}
-	if forked == nil && d.also == nil && s.e.bytes < s.r.store.limit() {
+	if len(fork) == 0 && d.also == nil && s.e.bytes < s.r.store.limit() {
 		s.e.rename(d.ref.Hash, b.Hash())
 		delete(s.e.memo.marks, d.ref.Hash)
 		s.e.put(keyBlock+str(b.Hash()), b.Raw())

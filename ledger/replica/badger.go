@@ -23,7 +23,7 @@ import (
 const (
 	memTableSize   = 8 << 20
 	valueLogSize   = 16 << 20
-	valueThreshold = 1 << 10
+	valueThreshold = 8 << 10 // a block of 32 reports lies in the table: it costs one flush, not two
 )
 
 // onDisk is the store of a gateway: Badger, with a checksum of our own under
@@ -73,6 +73,9 @@ func openBadger(dir string, o Options) (*onDisk, error) {
 
 func (s *onDisk) open() (err error) {
 	defer recovered("opening the store", &err)
+	if err = errors.Join(finishReplacing(s.dir), dropUnborn(s.dir), tablesThere(s.dir)); err != nil {
+		return err
+	}
 	if s.db, err = badger.Open(s.o.badger(s.dir, s.log)); err != nil {
 		s.db = nil
 		return fmt.Errorf("opening the store in %s: %w", s.dir, err)
@@ -315,6 +318,9 @@ func (b *badgerSnapshot) get(key string) (value []byte, err error) {
 	item, err := b.txn.Get([]byte(key))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, nil
+	}
+	if errors.Is(err, badger.ErrDBClosed) { // what is not asked is not damaged
+		return nil, ErrReadBack
 	}
 	if err != nil {
 		return nil, damaged(key, err.Error())

@@ -55,11 +55,11 @@ func (e *engine) ancestor(old, young ledger.Ref) (bool, error) {
 	if old.Height == 0 {
 		return true, nil
 	}
-	fork, forked, err := readRefs(e, keyFork+string(young.Author[:]))
+	fork, err := e.fork(young.Author)
 	if err != nil {
 		return false, err
 	}
-	if !forked || len(fork) == 0 || old.Height < fork[0].Height {
+	if len(fork) == 0 || old.Height < fork[0].Height {
 		return true, nil
 	}
 	w := walk{e: e, old: old, seen: map[ledger.Hash]bool{}}
@@ -300,9 +300,8 @@ func (e *engine) link(s sealing) error {
 
 // noteFork keeps the lowest height at which an author has two blocks.
 func (e *engine) noteFork(r ledger.Ref) error {
-	key := keyFork + string(r.Author[:])
-	fork, forked, err := readRefs(e, key)
-	if err != nil || (forked && fork[0].Height < r.Height) {
+	fork, err := e.fork(r.Author)
+	if err != nil || (len(fork) > 0 && fork[0].Height < r.Height) {
 		return err
 	}
 	at := heightKey(r.Author, r.Height)
@@ -310,12 +309,26 @@ func (e *engine) noteFork(r ledger.Ref) error {
 	if err != nil || len(hashes) < 2 {
 		return err
 	}
-	fork = fork[:0]
+	fork = nil
 	for _, h := range hashes {
 		fork = append(fork, ledger.Ref{Author: r.Author, Height: r.Height, Hash: hashOf(h)})
 	}
-	save(e, key, refsRecord(fork))
+	save(e, keyFork+string(r.Author[:]), refsRecord(fork))
+	e.memo.forks[r.Author] = fork
 	return nil
+}
+
+// fork returns the blocks at the lowest height at which an author has two; none
+// for most.
+func (e *engine) fork(author ledger.KeyID) ([]ledger.Ref, error) {
+	if fork, ok := e.memo.forks[author]; ok {
+		return fork, nil
+	}
+	fork, _, err := readRefs(e, keyFork+string(author[:]))
+	if err == nil {
+		remember(e.memo.forks, author, fork)
+	}
+	return fork, err
 }
 
 // counts reports whether the current roster lets a block count: its author is

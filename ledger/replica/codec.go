@@ -80,6 +80,13 @@ func (c *codec) id(id *ledger.KeyID) {
 	c.out = append(c.out, id[:]...)
 }
 
+func (c *codec) place(p *ledger.Place) {
+	c.id(&p.Author)
+	number(c, &p.Height)
+	c.hash(&p.Block)
+	number(c, &p.Index)
+}
+
 func (c *codec) flag(f *bool) {
 	n := uint8(0)
 	if *f {

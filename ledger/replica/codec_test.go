@@ -37,12 +37,12 @@ func TestCodec(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	key := keyItem + str(ledger.Hash{1})
 	f.Add(encode(key, itemRecord{Label: "L", Bindings: []binding{{Tx: ledger.Hash{1}, Tags: []string{"T"}}}, Heads: []ledger.TxID{{2}}}))
-	f.Add(encode(key, validRecord{Place: ledger.Place{Author: ledger.KeyID{1}, Height: 9}, Items: []ledger.ItemID{{1}}}))
+	f.Add(encode(key, txRecord{First: ledger.Place{Author: ledger.KeyID{1}, Height: 9}, Valid: true, validRecord: validRecord{Items: []ledger.ItemID{{1}}}}))
 	f.Add(encode(key, refsRecord{{Author: ledger.KeyID{1}, Height: 2, Hash: ledger.Hash{3}}}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		again[itemRecord](t, key, raw)
 		again[nodeRecord](t, key, raw)
-		again[validRecord](t, key, raw)
+		again[txRecord](t, key, raw)
 		again[placedRecord](t, key, raw)
 		again[markRecord](t, key, raw)
 		again[refsRecord](t, key, raw)

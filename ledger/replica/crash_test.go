@@ -234,7 +234,7 @@ func TestLargeCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.o.sizes, r.o.UnsafeNoSync = smallFiles, true
-	s, err := openBadger(t.TempDir(), r.o)
+	s, err := openBadger(filepath.Join(t.TempDir(), "store"), r.o)
 	if err != nil {
 		t.Fatal(err)
 	}

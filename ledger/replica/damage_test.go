@@ -45,7 +45,7 @@ func TestDamagedRecords(t *testing.T) {
 		}
 	}
 	for _, key := range []string{
-		keyItem + str(ids[0]), keyNode + str(ids[0]) + str(ids[0]), keyValid + str(ids[1]), keyMark + str(victim.Hash()),
+		keyItem + str(ids[0]), keyNode + str(ids[0]) + str(ids[0]), keyTx + str(ids[1]), keyMark + str(victim.Hash()),
 		keyTips + string(g.id[:]), keyCounters, keyChain + refKey(victim.Ref()),
 	} {
 		g.spoil(key, nil)

@@ -89,6 +89,9 @@ func (d *disk) freeNow() int64 {
 // back once there is room for that too.
 func (d *disk) room() error {
 	free, err := d.free(d.dir)
+	if err == nil && free < d.need() {
+		free, err = d.spend(free)
+	}
 	if err != nil {
 		return err
 	}
@@ -101,9 +104,26 @@ func (d *disk) room() error {
 	return nil
 }
 
-// makeRoom gives the ballast up where the store could not be opened otherwise.
+// spend removes a damaged store that is kept beside the one that took its place,
+// and returns what is free then. While none stands in its place it stays.
+func (d *disk) spend(free int64) (int64, error) {
+	aside := d.path(storeName + damagedEnding)
+	if d.dir == "" || !exists(aside) || !exists(d.path(storeName)) {
+		return free, nil
+	}
+	if err := os.RemoveAll(aside); err != nil {
+		return free, fmt.Errorf("removing the damaged store kept aside: %w", err)
+	}
+	return d.free(d.dir)
+}
+
+// makeRoom gives up the damaged store that is kept aside, and then the ballast,
+// where the store could not be opened otherwise.
 func (d *disk) makeRoom() error {
 	free, err := d.free(d.dir)
+	if err == nil && free < storeNeeds {
+		free, err = d.spend(free)
+	}
 	if err != nil || free >= storeNeeds {
 		return err
 	}

@@ -39,10 +39,17 @@ type job struct {
 	tx    ledger.TxID
 }
 
-// memo remembers what never changes, across commits. Only the committer uses it.
+// memo remembers across commits what never changes, and what only the committer
+// changes: nobody else uses it.
 type memo struct {
 	marks map[ledger.Hash]markRecord
 	txs   map[ledger.TxID]ledger.Tx
+	nodes map[ledger.ItemID][]ledger.Node // whole histories
+	held  int                             // how much nodes hold
+
+	forks   map[ledger.KeyID][]ledger.Ref // of authors asked about; none for most
+	orphans known
+	lacking map[ledger.KeyID]int // by author, how many more words must come before more can be confirmed
 }
 
 // memoSize bounds each part of a memo: marks are some 200 bytes, transactions at
@@ -50,7 +57,7 @@ type memo struct {
 const memoSize = 512
 
 func newMemo() *memo {
-	return &memo{marks: map[ledger.Hash]markRecord{}, txs: map[ledger.TxID]ledger.Tx{}}
+	return &memo{marks: map[ledger.Hash]markRecord{}, txs: map[ledger.TxID]ledger.Tx{}, nodes: map[ledger.ItemID][]ledger.Node{}, forks: map[ledger.KeyID][]ledger.Ref{}}
 }
 
 func remember[K comparable, V any](m map[K]V, k K, v V) {
@@ -93,6 +100,8 @@ func (e *engine) back(p undoPoint) {
 	e.total, e.counted, e.todo, e.recalls = p.total, p.counted, slices.Clone(p.todo), slices.Clone(p.recalls)
 	e.stale, e.grown = maps.Clone(p.stale), maps.Clone(p.grown)
 	clear(e.memo.marks) // may know blocks of a draft
+	e.memo.forget()
+	clear(e.memo.forks)
 }
 
 // save writes a record in its encoding.

@@ -63,7 +63,7 @@ func bareStore(b *testing.B) *onDisk {
 	p := newPlant(b, 1)
 	r, err := newReplica(p.options(nil))
 	p.check(err)
-	s, err := openBadger(b.TempDir(), r.o)
+	s, err := openBadger(filepath.Join(b.TempDir(), "store"), r.o)
 	p.check(err)
 	b.Cleanup(func() { p.check(s.close()) })
 	return s
@@ -116,7 +116,7 @@ func BenchmarkFigureB_Append(b *testing.B) {
 			raw, err := os.Create(filepath.Join(b.TempDir(), "raw"))
 			g.check(err)
 			defer raw.Close()
-			each := max(b.N/rounds, 4*waiting)
+			each := max(b.N/rounds, min(20, figureSize(2000, 20_000)/waiting)*waiting, figureSize(40, 400))
 			var ours, natives, raws time.Duration
 			var xNative, xRaw []float64
 			for round := range rounds {
@@ -161,10 +161,11 @@ func flushed(b *testing.B, f *os.File, bytes int) {
 // workload makes transactions as a station does: each item is taken in, taken up
 // and reported finished.
 type workload struct {
-	g    *gateway
-	n    int
-	item ledger.ItemID
-	last ledger.TxID
+	g     *gateway
+	n     int
+	item  ledger.ItemID
+	last  ledger.TxID
+	whole bool // reports carry three measurements and a weight, and name who signed off
 }
 
 func (w *workload) next() ledger.Tx {
@@ -176,10 +177,24 @@ func (w *workload) next() ledger.Tx {
 	case 1:
 		t = w.g.accept(w.item, w.last, optionA)
 	case 2:
-		t = w.g.report(w.item, w.last, optionA)
+		if t = w.g.report(w.item, w.last, optionA); w.whole {
+			t = w.g.measured(t)
+		}
 	}
 	w.n, w.last = w.n+1, t.ID()
 	return t
+}
+
+// measured is a report with what a station of the demo puts into it.
+func (g *gateway) measured(t ledger.Tx) ledger.Tx {
+	body := t.Body.(ledger.Report)
+	body.Weight = 1_234_500
+	body.Measurements = []ledger.Measurement{
+		{Name: "diameter", Value: 12_003, Exponent: -3, Unit: "mm"},
+		{Name: "roughness", Value: 16, Exponent: -1, Unit: "um"},
+		{Name: "torque", Value: 425, Exponent: -1, Unit: "N.m"},
+	}
+	return g.tx(ledger.Tx{Item: t.Item, After: t.After, Operators: []ledger.KeyID{{1}}, Body: body})
 }
 
 func (w *workload) take(n int) []ledger.Tx {
@@ -229,7 +244,7 @@ func storeOnly(b *testing.B, s *onDisk, blocks ...ledger.UnverifiedBlock) {
 // storing each block alone.
 func BenchmarkFigureC_LiveIngest(b *testing.B) {
 	from := benchPlant(b, inMemory)
-	raws := chainOf(b, from, max(b.N, 10*rounds))
+	raws := chainOf(b, from, max(b.N, figureSize(500, 5000)))
 	to, bare := &gateway{plant: from.plant, r: durable(b, from.options(nil))}, bareStore(b)
 	to.take(from.allStatements()...)
 	roster := to.r.Roster()

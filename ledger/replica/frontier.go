@@ -12,10 +12,10 @@ import (
 // blocks are not held yet.
 const maxPending = 8
 
-// testify joins a verified frontier to what its witness said before. It returns
-// the authors about whom it says something new.
-func (e *engine) testify(f ledger.Frontier) ([]ledger.KeyID, error) {
-	var about []ledger.KeyID
+// testify joins a verified frontier to what its witness said before. It reports
+// whether that says anything new; where it may confirm more of a chain, the chain
+// has grown.
+func (e *engine) testify(f ledger.Frontier) (news bool, err error) {
 	roster := e.register.Current()
 	for _, entry := range f.Entries {
 		if _, ok := roster.Identity(entry.Author); !ok {
@@ -24,21 +24,39 @@ func (e *engine) testify(f ledger.Frontier) ([]ledger.KeyID, error) {
 		key := keyFrontier + string(entry.Author[:]) + string(f.Witness[:])
 		old, _, err := readRefs(e, key)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		refs, err := e.joined(old, entry)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		if slices.Equal(old, refs) {
 			continue
 		}
 		save(e, key, refsRecord(refs))
-		if !slices.Contains(about, entry.Author) {
-			about = append(about, entry.Author)
+		news = true
+		e.memo.heard(entry.Author)
+		if more, err := e.unconfirmed(entry); err != nil {
+			return false, err
+		} else if more {
+			e.grown[entry.Author] = true
 		}
 	}
-	return about, nil
+	return news, nil
+}
+
+// unconfirmed reports whether a block is held and lies above what is confirmed of
+// its chain. When a block that is not held comes, its chain has grown anyway.
+func (e *engine) unconfirmed(r ledger.Ref) (bool, error) {
+	if held, err := e.holds(r.Hash); err != nil || !held {
+		return false, err
+	}
+	confirmed, _, err := readRefs(e, keyConfirmed+string(r.Author[:]))
+	if err != nil {
+		return false, err
+	}
+	known, err := e.below(r, confirmed)
+	return !known, err
 }
 
 // joined adds a head to heads of the same author: of those held only the ones
@@ -93,20 +111,26 @@ func (e *engine) maximal(refs []ledger.Ref) ([]ledger.Ref, error) {
 // confirm looks whether more of an author's chain is covered by a majority of
 // the witnesses now, and stores it. What was confirmed stays so.
 func (e *engine) confirm(author ledger.KeyID) error {
+	fork, err := e.fork(author)
+	forked := len(fork) > 0
+	if err != nil || !forked && e.memo.lacking[author] > 0 {
+		return err
+	}
 	if all, err := e.allConfirmed(author); all || err != nil {
 		return err
 	}
-	words, err := e.words(author)
-	if err != nil {
-		return err
-	}
 	majority := len(e.register.Current().Witnesses())/2 + 1
-	if len(words) < majority {
-		return nil
-	}
 	key := keyConfirmed + string(author[:])
 	old, _, err := readRefs(e, key)
 	if err != nil {
+		return err
+	}
+	said, err := e.said(author)
+	if err != nil || e.memo.lacks(author, said, old, majority) && !forked {
+		return err
+	}
+	words, err := e.words(said)
+	if err != nil || len(words) < majority {
 		return err
 	}
 	more, err := e.covered(author, words, old, majority)
@@ -120,6 +144,38 @@ func (e *engine) confirm(author ledger.KeyID) error {
 	return err
 }
 
+// lacks works out how many more words about an author must come before a majority
+// can cover more than what is confirmed, were all held that was said; it reports
+// whether any must. It holds for chains without branches.
+func (m *memo) lacks(author ledger.KeyID, said []saying, confirmed []ledger.Ref, majority int) bool {
+	var height uint64
+	for _, r := range confirmed {
+		height = max(height, r.Height)
+	}
+	above := 0
+	for _, s := range said {
+		if slices.ContainsFunc(s.refs, func(r ledger.Ref) bool { return r.Height > height }) {
+			above++
+		}
+	}
+	if above >= majority {
+		delete(m.lacking, author)
+		return false
+	}
+	if m.lacking == nil {
+		m.lacking = map[ledger.KeyID]int{}
+	}
+	m.lacking[author] = majority - above
+	return true
+}
+
+// heard counts a word of a witness about an author.
+func (m *memo) heard(author ledger.KeyID) {
+	if n, ok := m.lacking[author]; ok && n > 0 {
+		m.lacking[author] = n - 1
+	}
+}
+
 // allConfirmed reports whether nothing of an author's chain is left to confirm: a
 // majority has spoken, and what the others say changes nothing.
 func (e *engine) allConfirmed(author ledger.KeyID) (bool, error) {
@@ -131,31 +187,45 @@ func (e *engine) allConfirmed(author ledger.KeyID) (bool, error) {
 	return bytes.Equal(heads, confirmed), err
 }
 
-// words returns what the witnesses of the current roster say of an author, as
-// far as the blocks are held, and joins what has arrived meanwhile.
-func (e *engine) words(author ledger.KeyID) (map[ledger.KeyID][]ledger.Ref, error) {
+// saying is what a witness's frontiers said of an author.
+type saying struct {
+	key     string
+	witness ledger.KeyID
+	refs    []ledger.Ref
+}
+
+// said returns what the witnesses of the current roster said of an author.
+func (e *engine) said(author ledger.KeyID) ([]saying, error) {
 	prefix := keyFrontier + string(author[:])
-	all := map[string][]ledger.Ref{}
+	witnesses := e.register.Current().Witnesses()
+	var all []saying
 	err := scanRefs(e, prefix, "", func(key string, refs []ledger.Ref) bool {
-		all[key] = refs
+		w := ledger.KeyID([]byte(key[len(prefix):]))
+		_, still := slices.BinarySearchFunc(witnesses, w, func(a, b ledger.KeyID) int { return bytes.Compare(a[:], b[:]) })
+		if still {
+			all = append(all, saying{key, w, refs})
+		}
 		return true
 	})
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
+	return all, err
+}
+
+// words returns what witnesses said as far as the blocks are held, and joins what
+// has arrived meanwhile.
+func (e *engine) words(said []saying) (map[ledger.KeyID][]ledger.Ref, error) {
 	words := map[ledger.KeyID][]ledger.Ref{}
-	for _, w := range e.register.Current().Witnesses() {
-		key := prefix + string(w[:])
-		old, ok := all[key]
-		if !ok {
+	stands := map[ledger.Ref]bool{} // held as named: most witnesses name one head, and the same
+	for _, s := range said {
+		if len(s.refs) == 1 && stands[s.refs[0]] {
+			words[s.witness] = s.refs
 			continue
 		}
-		refs, err := e.joined(old)
+		refs, err := e.joined(s.refs)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Equal(old, refs) {
-			save(e, key, refsRecord(refs))
+		if !slices.Equal(s.refs, refs) {
+			save(e, s.key, refsRecord(refs))
 		}
 		for _, r := range refs {
 			held, err := e.holds(r.Hash)
@@ -163,7 +233,8 @@ func (e *engine) words(author ledger.KeyID) (map[ledger.KeyID][]ledger.Ref, erro
 				return nil, err
 			}
 			if held {
-				words[w] = append(words[w], r)
+				stands[r] = true
+				words[s.witness] = append(words[s.witness], r)
 			}
 		}
 	}
@@ -173,11 +244,11 @@ func (e *engine) words(author ledger.KeyID) (map[ledger.KeyID][]ledger.Ref, erro
 // covered returns the highest blocks that a majority covers and old does not. In
 // a chain without branches that is the block at the majority's height.
 func (e *engine) covered(author ledger.KeyID, words map[ledger.KeyID][]ledger.Ref, old []ledger.Ref, majority int) ([]ledger.Ref, error) {
-	_, forked, err := readRefs(e, keyFork+string(author[:]))
+	fork, err := e.fork(author)
 	if err != nil {
 		return nil, err
 	}
-	if forked {
+	if len(fork) > 0 {
 		return e.coveredBranches(words, old, majority)
 	}
 	var heads []ledger.Ref
@@ -278,7 +349,11 @@ func (v *View) Confirmation(block ledger.Ref) (n, m int, confirmed bool, err err
 	if confirmed, err = e.below(block, refs); err != nil {
 		return 0, len(witnesses), false, err
 	}
-	words, err := e.words(block.Author)
+	said, err := e.said(block.Author)
+	if err != nil {
+		return 0, len(witnesses), false, err
+	}
+	words, err := e.words(said)
 	for _, refs := range words {
 		ok, err := e.below(block, refs)
 		if err != nil {

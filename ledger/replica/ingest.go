@@ -25,9 +25,10 @@ func (r *Replica) Ingest(ctx context.Context, objects ...Object) (Result, error)
 
 // intake sorts the objects of one Ingest.
 type intake struct {
-	s      *session
-	res    Result
-	blocks map[ledger.Hash]ledger.UnverifiedBlock
+	s       *session
+	res     Result
+	blocks  map[ledger.Hash]ledger.UnverifiedBlock
+	adopted map[ledger.Hash]bool // orphans taken again; made when there is one
 }
 
 // ingest takes the objects of one request.
@@ -141,6 +142,9 @@ func (s *session) recountChanged(before, now *ledger.Roster) error {
 		return err
 	}
 	witnesses := !slices.Equal(before.Witnesses(), now.Witnesses())
+	if witnesses {
+		clear(s.e.memo.lacking)
+	}
 	for _, a := range authors {
 		oldHeads, wasRevoked := before.Revoked(a)
 		heads, revoked := now.Revoked(a)
@@ -172,6 +176,9 @@ func (in *intake) chains() error {
 	slices.SortFunc(fresh, func(a, b ledger.UnverifiedBlock) int { return compareRefs(a.Ref(), b.Ref()) })
 	authentic := in.authenticate(fresh)
 	for _, b := range fresh {
+		if in.adopted[b.Hash()] {
+			continue // it lay here, and came with what it lacked
+		}
 		reason := authentic[b.Hash()]
 		if err := in.take(b, reason); err != nil {
 			return err
@@ -254,7 +261,7 @@ func (in *intake) take(b ledger.UnverifiedBlock, unproven error) error {
 		in.res.Gaps = append(in.res.Gaps, Gap{Of: ref, Want: ref, Err: unproven})
 		return nil
 	}
-	_, wasForked, err := readRefs(e, keyFork+string(ref.Author[:]))
+	before, err := e.fork(ref.Author)
 	if err != nil {
 		return err
 	}
@@ -263,16 +270,11 @@ func (in *intake) take(b ledger.UnverifiedBlock, unproven error) error {
 	}
 	in.res.Blocks = append(in.res.Blocks, ref)
 	in.res.OwnBranch = in.res.OwnBranch || ref.Author == in.s.r.own
-	if !wasForked {
-		_, forked, err := readRefs(e, keyFork+string(ref.Author[:]))
-		if err != nil {
-			return err
-		}
-		if forked {
-			in.name(ref.Author)
-		}
+	fork, err := e.fork(ref.Author)
+	if len(before) == 0 && len(fork) > 0 {
+		in.name(ref.Author)
 	}
-	return nil
+	return err
 }
 
 func (in *intake) name(author ledger.KeyID) {
@@ -287,14 +289,11 @@ func (in *intake) frontier(f ledger.Frontier) error {
 		in.res.Refused = append(in.res.Refused, Refusal{What: "frontier", Author: f.Witness, Err: err})
 		return nil
 	}
-	about, err := e.testify(f)
+	news, err := e.testify(f)
 	if err != nil {
 		return err
 	}
-	for _, a := range about {
-		e.grown[a] = true
-	}
-	if len(about) > 0 {
+	if news {
 		in.res.Frontiers = append(in.res.Frontiers, f)
 	}
 	return nil

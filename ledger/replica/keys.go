@@ -10,29 +10,28 @@ import (
 // are what was given; all others up to keyLocal follow from them and are shared;
 // records under keyLocal are this replica's own.
 const (
-	keyBlock      = "b" // hash → the block's bytes
-	keyStatement  = "s" // hash → the statement's bytes
-	keyChain      = "c" // author, height, hash → present
-	keyMark       = "m" // hash → markRecord
-	keyJoin       = "j" // author, height, hash → the hash that the block's also names
-	keyTips       = "h" // author → refs of branch heads, by height and hash
-	keyFork       = "f" // author → refs at the lowest height with two blocks
-	keyPlaced     = "p" // tx, place → placedRecord
-	keyValid      = "t" // tx → validRecord
-	keyWaits      = "q" // tx waited for, waiting tx, place → present
-	keyContinues  = "k" // item or zero, head, place → tx; under zero also its item
-	keyNode       = "n" // item, tx → ledger.Node
-	keyItem       = "i" // item → itemRecord
-	keyLabel      = "l" // label, 0, item → present
-	keyInWork     = "w" // station, 0, item → present
-	keyStanding   = "d" // standing, item → present
-	keyTag        = "g" // tag, 0, binding → item
-	keySuperseded = "u" // binding, superseding tx → present
-	keyAbout      = "a" // item, tx → kind
-	keyOrder      = "o" // order id, 0, tx → present
-	keyReplaced   = "r" // order tx, replacing tx → 1, or 2 for a cancellation
-	keyVoid       = "v" // place → tx, reason
-	keyCounters   = "z" // → counters
+	keyBlock     = "b" // hash → the block's bytes
+	keyStatement = "s" // hash → the statement's bytes
+	keyChain     = "c" // author, height, hash → present
+	keyMark      = "m" // hash → markRecord
+	keyJoin      = "j" // author, height, hash → the hash that the block's also names
+	keyTips      = "h" // author → refs of branch heads, by height and hash
+	keyFork      = "f" // author → refs at the lowest height with two blocks
+	keyTx        = "t" // tx → txRecord
+	keyPlaced    = "p" // tx, place → placedRecord, of every placement after the first
+	keyWaits     = "q" // tx waited for, waiting tx, place → present
+	keyContinues = "k" // item or zero, head, place that waits or is carried → tx; under zero also its item
+	keyNode      = "n" // item, tx → ledger.Node
+	keyItem      = "i" // item → itemRecord
+	keyLabel     = "l" // label, 0, item → present
+	keyInWork    = "w" // station, 0, item → present
+	keyStanding  = "d" // standing, item → present
+	keyTag       = "g" // tag, 0, binding → item, or present where an intake is its own
+	keyAbout     = "a" // item, tx → kind
+	keyOrder     = "o" // order id, 0, tx → present
+	keyReplaced  = "r" // order tx, replacing tx → 1, or 2 for a cancellation
+	keyVoid      = "v" // place → tx, reason
+	keyCounters  = "z" // → counters
 
 	keyLocal      = "~"
 	keyFormat     = keyLocal + "v" // → format number, network id
@@ -42,8 +41,8 @@ const (
 	keyTestimony  = keyLocal + "e" // author → evidence that came from a peer
 	keyGrowth     = keyLocal + "g" // → samples of day and block bytes
 	keyOrphan     = keyLocal + "o" // hash lacked, hash → the block's bytes
-	sharedDerived = keyChain + keyMark + keyJoin + keyTips + keyFork + keyPlaced + keyValid + keyWaits +
-		keyContinues + keyNode + keyItem + keyLabel + keyInWork + keyStanding + keyTag + keySuperseded +
+	sharedDerived = keyChain + keyMark + keyJoin + keyTips + keyFork + keyTx + keyPlaced + keyWaits +
+		keyContinues + keyNode + keyItem + keyLabel + keyInWork + keyStanding + keyTag +
 		keyAbout + keyOrder + keyReplaced + keyVoid + keyCounters
 )
 
@@ -53,10 +52,10 @@ var present = []byte{1}
 // recordNames say in errors what kind of record is damaged.
 var recordNames = map[string]string{
 	keyBlock: "block", keyStatement: "roster statement", keyChain: "chain index", keyMark: "block mark",
-	keyJoin: "join index", keyTips: "branch heads", keyFork: "fork record", keyPlaced: "placement", keyValid: "transaction index",
+	keyJoin: "join index", keyTips: "branch heads", keyFork: "fork record", keyTx: "transaction", keyPlaced: "placement",
 	keyWaits: "waiting index", keyContinues: "continuation index", keyNode: "item node", keyItem: "item record",
 	keyLabel: "label index", keyInWork: "station index", keyStanding: "standing index", keyTag: "tag index",
-	keySuperseded: "binding index", keyAbout: "item note index", keyOrder: "order index", keyReplaced: "order succession",
+	keyAbout: "item note index", keyOrder: "order index", keyReplaced: "order succession",
 	keyVoid: "void index", keyCounters: "counters", keyLocal: "local record",
 }
 

@@ -34,6 +34,36 @@ type store interface {
 	close() error
 }
 
+// late is a snapshot that is taken at the first look: taking one wakes two of
+// Badger's goroutines, and many a view is never looked at.
+type late struct {
+	store store
+	taken reader
+}
+
+func (l *late) snapshot() reader {
+	if l.taken == nil {
+		l.taken = l.store.snapshot()
+	}
+	return l.taken
+}
+
+func (l *late) get(key string) ([]byte, error) { return l.snapshot().get(key) }
+
+func (l *late) scan(prefix, from string, yield func(string, []byte) bool) error {
+	return l.snapshot().scan(prefix, from, yield)
+}
+
+func (l *late) keys(prefix, from string, yield func(string) bool) error {
+	return l.snapshot().keys(prefix, from, yield)
+}
+
+func (l *late) close() {
+	if l.taken != nil {
+		l.taken.close()
+	}
+}
+
 // overlay is a state with writes on top of it that are not committed yet.
 type overlay struct {
 	base   reader

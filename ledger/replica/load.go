@@ -9,14 +9,14 @@ import (
 
 // format is the number of the store's layout. A replica of another one is
 // rebuilt.
-const format = 2
+const format = 3
 
 // load reads the register from the store, checks the ends of all chains and
 // rebuilds the views if the last rebuild did not end.
 func (r *Replica) load() error {
 	snapshot := r.store.snapshot()
 	defer func() { snapshot.close() }()
-	register, err := r.readRegister(snapshot)
+	register, whole, err := r.readRegister(snapshot)
 	if err != nil {
 		return err
 	}
@@ -26,6 +26,7 @@ func (r *Replica) load() error {
 	if err != nil {
 		return err
 	}
+	rebuild = rebuild || !whole
 	for mended := false; ; mended = true {
 		if rebuild {
 			r.log.Warn("the views are rebuilt from the blocks")
@@ -49,24 +50,30 @@ func (r *Replica) load() error {
 	}
 }
 
-func (r *Replica) readRegister(from reader) (*ledger.Register, error) {
-	register := ledger.NewRegister(r.o.Genesis)
+// readRegister reads the roster statements. whole tells whether all could be read.
+func (r *Replica) readRegister(from reader) (register *ledger.Register, whole bool, err error) {
+	register = ledger.NewRegister(r.o.Genesis)
 	held := map[ledger.Hash]ledger.Statement{}
 	var failed error
-	err := from.scan(keyStatement, "", func(key string, raw []byte) bool {
+	hashes, err := keysOf(from, keyStatement)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, h := range hashes {
+		key := keyStatement + h
+		raw, err := from.get(key)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return nil, false, err
+		}
 		st, err := ledger.ParseStatement(r.net, raw)
-		if err == nil && str(st.Hash()) != key[1:] {
+		if err == nil && str(st.Hash()) != h {
 			err = errors.New("hashes to " + st.Hash().Short())
 		}
 		if err != nil {
 			failed = errors.Join(failed, damaged(key, err.Error()))
-			return true
+			continue
 		}
 		held[st.Hash()] = st
-		return true
-	})
-	if err != nil {
-		return nil, err
 	}
 	if failed != nil {
 		r.log.Error("roster statements are damaged and will be asked for again", "err", failed)
@@ -80,13 +87,13 @@ func (r *Replica) readRegister(from reader) (*ledger.Register, error) {
 				continue
 			}
 			if err != nil {
-				return nil, fmt.Errorf("roster statement %s held: %w", h.Short(), err)
+				return nil, false, fmt.Errorf("roster statement %s held: %w", h.Short(), err)
 			}
 			delete(held, h)
 			progress = true
 		}
 	}
-	return register, nil
+	return register, failed == nil, nil
 }
 
 // checkFormat refuses a store of another network, and reports whether the views
@@ -94,6 +101,9 @@ func (r *Replica) readRegister(from reader) (*ledger.Register, error) {
 func (r *Replica) checkFormat(from reader) (rebuild bool, err error) {
 	want := append([]byte{format}, r.net[:]...)
 	found, err := from.get(keyFormat)
+	if errors.Is(err, ErrDamaged) { // what is of another network cannot be read under this one
+		return true, r.writeFormat(want)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -104,6 +114,9 @@ func (r *Replica) checkFormat(from reader) (rebuild bool, err error) {
 		return false, fmt.Errorf("the directory holds the ledger of network %x, not of %s", found[min(1, len(found)):], r.net)
 	}
 	mark, err := from.get(keyDirty)
+	if errors.Is(err, ErrDamaged) {
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -22,7 +22,7 @@ type Memory struct {
 	mu      sync.Mutex
 	entries tree
 	pool    *Pool
-	commits int // since entries were last shared
+	written int // entries, since all were last shared
 }
 
 // Copy returns a disk with what this one holds now: the backup of a card. Later
@@ -88,8 +88,9 @@ func (p *Pool) verifyFrontier(f ledger.Frontier, net ledger.NetworkID, r *ledger
 	return err
 }
 
-// shareEvery is after how many commits a replica shares again what it holds.
-const shareEvery = 32
+// shareEvery is after how many entries a replica shares again what it holds: each
+// takes some 400 bytes until then, with the branches above it.
+const shareEvery = 512
 
 // share replaces what a tree has in common with the newest one of the pool by
 // that one's branches. Equal entries have one shape, so whole branches are met.
@@ -181,10 +182,11 @@ func (m *Memory) apply(writes *tree) {
 		} else {
 			m.entries.put(key, value)
 		}
+		m.written++
 		return true
 	})
-	if m.commits++; m.pool != nil && m.commits >= shareEvery {
-		m.commits = 0
+	if m.pool != nil && m.written >= shareEvery {
+		m.written = 0
 		m.pool.share(&m.entries)
 	}
 }

@@ -162,6 +162,19 @@ func (s *session) carryOut(v *verdict) error {
 	return s.end()
 }
 
+// damagedFiles returns the damage for which the store does not open; nil where its
+// files are not to blame.
+func (r *Replica) damagedFiles(err error) *DamageError {
+	var damage *DamageError
+	if errors.As(err, &damage) {
+		return damage
+	}
+	if d, ok := r.store.(*onDisk); ok && errors.As(checkTables(d.dir), &damage) {
+		return damage
+	}
+	return nil
+}
+
 // renewStore makes a new store of what can be saved of this one, while nobody
 // reads or writes.
 func (r *Replica) renewStore() error {

@@ -22,10 +22,19 @@ type ill struct {
 // newIll grows a chain across two openings, so that part of it lies in tables.
 func newIll(t *testing.T) *ill {
 	t.Helper()
+	return newIllOf(t, smallFiles)
+}
+
+// asMeasured keeps small values in the tables, as gateways do: there is no second
+// copy of them in a value log.
+var asMeasured = sizes{memTable: smallFiles.memTable, valueLog: smallFiles.valueLog, inline: valueThreshold}
+
+func newIllOf(t *testing.T, files sizes) *ill {
+	t.Helper()
 	p := newPlant(t, 2)
 	g, peer := p.gateways[0], p.gateways[1]
 	i := &ill{plant: p, g: g, peer: peer, dir: t.TempDir(), o: p.options(g.key)}
-	i.o.UnsafeNoSync, i.o.sizes = true, smallFiles
+	i.o.UnsafeNoSync, i.o.sizes = true, files
 	peer.r = inMemory(t, p.options(peer.key))
 	i.open(t)
 	for _, one := range p.gateways {
@@ -216,6 +225,26 @@ func TestHole(t *testing.T) {
 	if got := len(i.g.blocks(i.g.id)); got != len(chain) {
 		t.Errorf("%d of %d blocks are back", got, len(chain))
 	}
+	i.whole(t)
+}
+
+// TestHoleAndMore: peers give the lost block together with those that lay above it.
+// Each of these is taken once.
+func TestHoleAndMore(t *testing.T) {
+	i := newIll(t)
+	chain := i.g.blocks(i.g.id)
+	i.g.spoil(keyBlock+str(chain[7].(ledger.UnverifiedBlock).Hash()), nil)
+	i.check(i.g.r.Rebuild(context.Background()))
+	res := i.g.take(chain[5:]...)
+	if want := len(chain) - 7; len(res.Blocks) != want {
+		t.Errorf("%d blocks were taken, of the %d that lacked: %v", len(res.Blocks), want, res.Blocks)
+	}
+	i.g.read(func(v *View) error {
+		if st, err := v.Stats(); err != nil || int(st.Blocks) != len(chain) {
+			t.Errorf("%d blocks are counted, of %d: %v", st.Blocks, len(chain), err)
+		}
+		return nil
+	})
 	i.whole(t)
 }
 

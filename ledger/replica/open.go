@@ -68,9 +68,6 @@ func (r *Replica) openStore(dir string) (*onDisk, error) {
 			return nil, fmt.Errorf("saving the damaged store in %s: %w", at, err)
 		}
 	}
-	if err := dropUnborn(at); err != nil {
-		return nil, err
-	}
 	s, err := openBadger(at, r.o)
 	if err == nil || !unopenable(err) {
 		return s, err
@@ -119,18 +116,38 @@ func unopenable(err error) bool {
 // checkTables reads every table that the manifest names: Badger ends the process
 // where one is damaged.
 func checkTables(dir string) error {
+	if err := tablesThere(dir); err != nil || !exists(dir) {
+		return err
+	}
+	live, err := liveTables(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range live {
+		if _, err := checkTable(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tablesThere reports a manifest that cannot be read, and a table that is named in
+// it and is not there. Badger refuses to open then, and leaves some of what it
+// began running.
+func tablesThere(dir string) error {
 	live, err := liveTables(dir)
 	if errors.Is(err, os.ErrNotExist) && !exists(dir) {
 		return nil // a new one
 	}
-	if err != nil {
+	if err != nil && (unopenable(err) || errors.Is(err, syscall.EIO)) {
 		return &DamageError{Key: "manifest", Detail: err.Error()}
 	}
+	if err != nil {
+		return err
+	}
 	for _, name := range live {
-		if _, err := checkTable(filepath.Join(dir, name)); errors.Is(err, os.ErrNotExist) {
+		if !exists(filepath.Join(dir, name)) {
 			return &DamageError{Key: "table " + name, Detail: "is missing"}
-		} else if err != nil {
-			return err
 		}
 	}
 	return nil
@@ -158,7 +175,7 @@ func liveTables(dir string) (names []string, err error) {
 
 // checkTable reads one table and returns its size. Damage is a *DamageError.
 func checkTable(name string) (size int, err error) {
-	b, err := os.ReadFile(name)
+	b, err := readThrough(name)
 	if err != nil {
 		return 0, err
 	}
@@ -181,7 +198,9 @@ const (
 )
 
 // finishReplacing completes a replacement that was interrupted: a new store is
-// whole once the old one has been moved away, and worth nothing before.
+// whole once the old one has been moved away, and worth nothing before. Where
+// neither stands in its place the old one is taken back: nothing is to be opened
+// that would begin empty beside it.
 func finishReplacing(at string) error {
 	_, err := os.Stat(at)
 	if err == nil {
@@ -190,10 +209,21 @@ func finishReplacing(at string) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := os.Rename(at+newEnding, at); !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, ending := range []string{newEnding, damagedEnding} {
+		if err := os.Rename(at+ending, at); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
+}
+
+// syncDir makes durable what was renamed in a directory.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func removeCopy(dir string) error {

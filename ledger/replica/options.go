@@ -58,6 +58,9 @@ type Options struct {
 	Memory *Memory
 	// Pool shares what is equal between replicas of OpenMemory; nil: nothing is.
 	Pool *Pool
+	// Pause, if any, is called between two answers to requests of one commit: in
+	// virtual time they would all be given in one instant.
+	Pause func()
 
 	// verify makes a block authentic by its own signature.
 	verify func(ledger.UnverifiedBlock, *ledger.Roster) (ledger.Block, error)

@@ -23,11 +23,15 @@ func (g *gapError) lacks() ledger.Hash {
 // orphan keeps a block that fits nothing until what it lacks is back.
 func (e *engine) orphan(b ledger.UnverifiedBlock, gap *gapError) {
 	e.put(orphanKey(gap.lacks(), b.Hash()), b.Raw())
+	e.memo.orphans = some
 }
 
 // adopt takes again the blocks that lacked what has just been taken, and those
 // that lacked these.
 func (in *intake) adopt(found ledger.Hash) error {
+	if any, err := in.s.e.anyOrphan(); err != nil || !any {
+		return err
+	}
 	for queue := []ledger.Hash{found}; len(queue) > 0; queue = queue[1:] {
 		children, err := keysOf(in.s.e, keyOrphan+str(queue[0]))
 		if err != nil {
@@ -44,6 +48,28 @@ func (in *intake) adopt(found ledger.Hash) error {
 		}
 	}
 	return nil
+}
+
+// known is the answer to a question that is asked of the store once.
+type known byte
+
+const (
+	unasked known = iota
+	none
+	some
+)
+
+// anyOrphan reports whether there may be orphans.
+func (e *engine) anyOrphan() (bool, error) {
+	if e.memo.orphans == unasked {
+		e.memo.orphans = none
+		err := e.keys(keyOrphan, "", func(string) bool { e.memo.orphans = some; return false })
+		if err != nil {
+			e.memo.orphans = unasked
+			return false, err
+		}
+	}
+	return e.memo.orphans == some, nil
 }
 
 func (in *intake) adoptOne(lacked, hash ledger.Hash) (taken bool, err error) {
@@ -69,5 +95,11 @@ func (in *intake) adoptOne(lacked, hash ledger.Hash) (taken bool, err error) {
 	if err := in.take(u, nil); err != nil { // its hash is what was held: it is authentic
 		return false, err
 	}
-	return len(in.res.Blocks) > before, in.s.relieve()
+	if taken = len(in.res.Blocks) > before; taken {
+		if in.adopted == nil {
+			in.adopted = map[ledger.Hash]bool{}
+		}
+		in.adopted[hash] = true
+	}
+	return taken, in.s.relieve()
 }

@@ -42,26 +42,49 @@ func (p *placedRecord) fields(c *codec) {
 	list(c, &p.For, c.hash)
 }
 
-// validRecord stands for every transaction that is valid somewhere.
+// txRecord stands for every transaction held. Most are placed once: that
+// placement, the first by place, is part of it.
+type txRecord struct {
+	First  ledger.Place
+	Placed placedRecord // of First
+	Others uint64       // placements after the first, each a record of its own
+	Valid  bool         // somewhere; only then is there what follows
+	validRecord
+}
+
+func (t *txRecord) fields(c *codec) {
+	c.place(&t.First)
+	t.Placed.fields(c)
+	number(c, &t.Others)
+	c.flag(&t.Valid)
+	if !t.Valid {
+		return
+	}
+	first := t.Place == t.First
+	if c.flag(&first); first {
+		t.Place = t.First
+	} else {
+		c.place(&t.Place)
+	}
+	c.flag(&t.Uncounted)
+	c.flag(&t.OwnItem)
+	list(c, &t.Items, c.hash)
+}
+
+// validRecord is what is noted of a transaction that is valid somewhere.
 type validRecord struct {
 	Place     ledger.Place // the one displayed
 	Uncounted bool
-	Items     []ledger.ItemID // whose records depend on whether it counts
-}
-
-func (v *validRecord) fields(c *codec) {
-	c.id(&v.Place.Author)
-	number(c, &v.Place.Height)
-	c.hash(&v.Place.Block)
-	number(c, &v.Place.Index)
-	c.flag(&v.Uncounted)
-	list(c, &v.Items, c.hash)
+	OwnItem   bool            // the item that it speaks of is the only one
+	Items     []ledger.ItemID // else: whose records depend on whether it counts
 }
 
 // binding is an intake or bind of an item, as its record needs it.
 type binding struct {
-	Tx   ledger.TxID
-	Tags []string
+	Tx         ledger.TxID
+	Tags       []string
+	Supersedes []ledger.TxID // bindings of the same item
+	Uncounted  bool
 }
 
 // itemRecord is what lists and look-ups need of an item without its nodes.
@@ -84,6 +107,8 @@ func (i *itemRecord) fields(c *codec) {
 	list(c, &i.Bindings, func(b *binding) {
 		c.hash(&b.Tx)
 		list(c, &b.Tags, c.text)
+		list(c, &b.Supersedes, c.hash)
+		c.flag(&b.Uncounted)
 	})
 	list(c, &i.Tags, c.text)
 	list(c, &i.Heads, c.hash)
@@ -106,14 +131,11 @@ func (n *nodeRecord) fields(c *codec) {
 		text(c, &o.Operation)
 		text(c, &o.Place)
 	})
-	c.id(&n.State.By)
-	text(c, &n.State.Station)
-	text(c, &n.State.Operation)
-	text(c, &n.State.Task)
 	c.hash(&n.State.Into)
 	text(c, &n.Station)
 	text(c, &n.Operation)
 	text(c, &n.Task)
+	n.writer(c)
 	number(c, &n.Ruling)
 	number(c, &n.Outcome)
 	c.hash(&n.Order)
@@ -122,6 +144,21 @@ func (n *nodeRecord) fields(c *codec) {
 	number(c, &n.Depth)
 	number(c, &n.Uncounted)
 	number(c, &n.Rests)
+}
+
+// writer is who has the item in work: mostly who took it up, where and for what
+// the node says itself.
+func (n *nodeRecord) writer(c *codec) {
+	s := &n.State
+	same := s.By == n.Sender && s.Station == n.Station && s.Operation == n.Operation && s.Task == n.Task
+	if c.flag(&same); same {
+		s.By, s.Station, s.Operation, s.Task = n.Sender, n.Station, n.Operation, n.Task
+		return
+	}
+	c.id(&s.By)
+	text(c, &s.Station)
+	text(c, &s.Operation)
+	text(c, &s.Task)
 }
 
 // refsRecord is a list of blocks.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -193,9 +194,20 @@ func (r *Replica) run() {
 // maxGathered bounds the requests of one round.
 const maxGathered = 4 * ledger.MaxBlockTxs
 
-// gather takes every request that waits now.
+// gather takes every request that waits now. Those answered a moment ago may be
+// about to ask again: they are let run first, as long as that brings more. Else
+// the first of them would have a commit for itself and the others wait for it.
 func (r *Replica) gather(first *request) []*request {
 	all := []*request{first}
+	for seen := 0; seen < len(all) && len(all) < maxGathered; {
+		seen = len(all)
+		runtime.Gosched()
+		all = r.drain(all)
+	}
+	return all
+}
+
+func (r *Replica) drain(all []*request) []*request {
 	for len(all) < maxGathered {
 		select {
 		case q := <-r.requests:
@@ -210,7 +222,7 @@ func (r *Replica) gather(first *request) []*request {
 // round does what the requests want in one commit, and answers them.
 func (r *Replica) round(all []*request) {
 	if err := r.mayWrite(); err != nil {
-		refuse(all, err)
+		r.refuse(all, err)
 		return
 	}
 	slices.SortStableFunc(all, func(a, b *request) int { return rankOf(a) - rankOf(b) })
@@ -221,10 +233,11 @@ func (r *Replica) round(all []*request) {
 	s.close()
 	if err != nil {
 		r.fail(err)
-		refuse(all, err)
+		r.refuse(all, err)
 		return
 	}
-	for _, answer := range s.replies {
+	for i, answer := range s.replies {
+		r.pause(i)
 		answer()
 	}
 	if s.wrote { // a refusal is no news: who looks again at every change would ask for the same without end
@@ -247,12 +260,20 @@ func (r *Replica) mayWrite() error {
 }
 
 // refuse answers those that have no answer yet.
-func refuse(all []*request, err error) {
-	for _, q := range all {
+func (r *Replica) refuse(all []*request, err error) {
+	for i, q := range all {
+		r.pause(i)
 		select {
 		case q.reply <- reply{err: err}:
 		default:
 		}
+	}
+}
+
+// pause lets time pass before all answers of a round but the first.
+func (r *Replica) pause(answered int) {
+	if answered > 0 && r.o.Pause != nil {
+		r.o.Pause()
 	}
 }
 
@@ -298,7 +319,7 @@ func (r *Replica) serve(s *session, all []*request) error {
 	}
 	if len(appends) > 0 {
 		if err := r.maySeal(s); err != nil {
-			refuse(appends, err)
+			r.refuse(appends, err)
 		} else if err := s.appends(appends); err != nil {
 			return err
 		}
@@ -356,6 +377,9 @@ func (r *Replica) readBack() {
 	err := r.store.reopen()
 	if err == nil {
 		err = r.load()
+	} else if damage := r.damagedFiles(err); damage != nil { // trying again would not help
+		r.report(damage)
+		err = r.renewStore()
 	}
 	if err != nil {
 		r.log.Error("the chain cannot be read back yet", "err", err)
@@ -365,7 +389,7 @@ func (r *Replica) readBack() {
 	r.log.Info("the chain was read back")
 }
 
-// Read calls f with a view of the present state. Calls are not to be nested.
+// Read calls f with a view of the present state: as it is at the first look. Calls are not to be nested.
 func (r *Replica) Read(f func(*View) error) error {
 	r.views.RLock()
 	defer r.views.RUnlock()
@@ -374,7 +398,7 @@ func (r *Replica) Read(f func(*View) error) error {
 		return ErrClosed
 	default:
 	}
-	snapshot := watched{r.store.snapshot(), r}
+	snapshot := watched{&late{store: r.store}, r}
 	defer snapshot.close()
 	register := r.register.Load()
 	return f(&View{r: snapshot, net: r.net, register: register, roster: register.Current(), space: r.space, orders: &r.orders})

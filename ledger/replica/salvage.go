@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	badger "github.com/dgraph-io/badger/v4"
 
@@ -31,6 +29,7 @@ type salvage struct {
 	statements map[ledger.Hash]*trace
 	local      map[string]*trace // this replica's own records
 	broken     bool              // a table or write-ahead log lost records
+	unopened   error             // a file that is there could not be opened
 }
 
 // trace is what the files say of one block or statement.
@@ -77,6 +76,7 @@ func (s *salvage) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var unnamed []string
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -87,6 +87,8 @@ func (s *salvage) read(ctx context.Context) error {
 			if live == nil || live[name] {
 				delete(live, name)
 				err = s.table(name)
+			} else {
+				unnamed = append(unnamed, name)
 			}
 		case ".mem":
 			err = s.log(name, false)
@@ -100,6 +102,25 @@ func (s *salvage) read(ctx context.Context) error {
 	for name := range live {
 		s.broken = true
 		s.fault(Finding{Check: "table", Fault: name + " is missing: the records in it are lost"})
+	}
+	if !s.broken {
+		return nil
+	}
+	return s.unnamed(unnamed)
+}
+
+// unnamed reads tables that do not belong to the store: what went into a table
+// that is lost may be in one of them still. Where a compaction fails to flush the
+// manifest, Badger removes the new tables although the manifest may name them,
+// and the old ones no more.
+func (s *salvage) unnamed(tables []string) error {
+	report := s.fault
+	s.fault = func(Finding) {} // one that was never finished is no damage
+	defer func() { s.fault = report }()
+	for _, name := range tables {
+		if err := s.table(name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
 }
@@ -164,7 +185,7 @@ func parseEntry(b []byte) (e entry, whole, sound bool) {
 // the next sound one; in a write-ahead log Badger does not, and everything behind
 // is lost to it.
 func (s *salvage) log(name string, values bool) error {
-	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	b, err := readThrough(filepath.Join(s.dir, name))
 	if err != nil {
 		return err
 	}
@@ -350,55 +371,6 @@ func refNamed(key string) (ledger.Ref, bool) {
 		}
 	}
 	return ledger.Ref{}, false
-}
-
-var errNoRecord = errors.New("no record of it is left")
-
-// bytesOf reads the value of a block or statement as the store would.
-func (s *salvage) bytesOf(key string, t *trace) ([]byte, error) {
-	if t.stored == 0 {
-		return nil, errNoRecord
-	}
-	raw, err := s.readAt(t.in)
-	if err != nil {
-		return nil, err
-	}
-	if t.pointer {
-		e, _, sound := parseEntry(raw)
-		if !sound || !strings.HasPrefix(string(e.key), key) {
-			return nil, fmt.Errorf("%s: the value at byte %d is damaged", t.in.file, t.in.at)
-		}
-		raw = e.value
-	}
-	return unframed(key, raw)
-}
-
-func (s *salvage) readAt(l location) ([]byte, error) {
-	if l.size < 0 || l.size > maxKey+maxValue+64 {
-		return nil, fmt.Errorf("%s: a value of %d bytes cannot be", l.file, l.size)
-	}
-	f, err := os.Open(filepath.Join(s.dir, l.file))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := make([]byte, l.size)
-	_, err = f.ReadAt(b, l.at)
-	return b, err
-}
-
-// looseBytes reads a value that lies in a value log though no record points to
-// it.
-func (s *salvage) looseBytes(key string, t *trace) ([]byte, bool) {
-	if t.loose.file == "" {
-		return nil, false
-	}
-	raw, err := s.readAt(t.loose)
-	if err != nil {
-		return nil, false
-	}
-	value, err := unframed(key, raw)
-	return value, err == nil
 }
 
 // kept lists the blocks that the store should hold, by author and height.

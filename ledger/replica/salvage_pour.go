@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"traveler.example/ledger"
 )
 
 // replaceStore puts all that is sound into a new store, keeps the damaged one
-// beside it as evidence, one generation, and has the views rebuilt.
+// beside it as evidence, one generation, and has the views rebuilt. Until the new
+// one is durable and in its place, the old one is whole under one of their names.
 func (r *Replica) replaceStore(at string) error {
+	if err := finishReplacing(at); err != nil {
+		return err
+	}
 	if err := r.disk.roomBeside(at); err != nil {
 		return err
 	}
@@ -24,9 +29,9 @@ func (r *Replica) replaceStore(at string) error {
 	}
 	fresh, err := openBadger(at+newEnding, r.o)
 	if err != nil {
-		return err
+		return errors.Join(err, os.RemoveAll(at+newEnding))
 	}
-	err = errors.Join(old.pour(fresh, r.net), fresh.close())
+	err = errors.Join(old.pour(fresh, r.net), fresh.close(), syncDir(filepath.Dir(at)))
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(at+newEnding))
 	}
@@ -36,7 +41,10 @@ func (r *Replica) replaceStore(at string) error {
 	if err := os.Rename(at, at+damagedEnding); err != nil {
 		return err
 	}
-	return os.Rename(at+newEnding, at)
+	if err := os.Rename(at+newEnding, at); err != nil {
+		return errors.Join(err, finishReplacing(at))
+	}
+	return syncDir(filepath.Dir(at))
 }
 
 // roomBeside refuses to make a second store where the disk has no room for it.
@@ -86,6 +94,9 @@ func (s *salvage) pour(to store, net ledger.NetworkID) error {
 				return err
 			}
 		}
+	}
+	if s.unopened != nil { // what could not be looked at is not lost
+		return s.unopened
 	}
 	return to.commit(&p.w)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4/fb"
@@ -16,7 +15,7 @@ import (
 // table reads a sorted table block by block. A damaged block costs its records
 // here; Badger leaves the whole table out, or dies of it.
 func (s *salvage) table(name string) error {
-	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	b, err := readThrough(filepath.Join(s.dir, name))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"traveler.example/ledger"
@@ -17,7 +18,7 @@ import (
 const (
 	scrubRate  = 8 << 20 // bytes a minute
 	scrubPause = time.Hour
-	scrubSoon  = time.Minute
+	scrubSoon  = 15 * time.Second
 	scrubAgain = 10 * time.Second
 	scrubStep  = 64 << 10 // bytes between two waits
 )
@@ -131,10 +132,14 @@ func (r *Replica) scrubTables(p *pace, v *verdict) error {
 	for _, name := range live {
 		n, err := checkTable(filepath.Join(d.dir, name))
 		if errors.Is(err, os.ErrNotExist) {
-			continue // replaced meanwhile
+			err = &DamageError{Key: "table " + name, Detail: "is missing"}
 		}
 		var damage *DamageError
 		if errors.As(err, &damage) {
+			// Badger empties a table before it removes it.
+			if still, err := liveTables(d.dir); err != nil || !slices.Contains(still, name) {
+				continue // replaced meanwhile
+			}
 			v.tables = true
 			r.report(damage)
 			return nil

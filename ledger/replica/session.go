@@ -149,8 +149,12 @@ func (s *session) view() *View {
 func (s *session) allValid(b ledger.Block) (bool, error) {
 	for i, t := range b.Txs() {
 		p := ledger.Place{Author: b.Header().Author, Height: b.Header().Height, Block: b.Hash(), Index: uint16(i)}
-		rec, _, err := read[placedRecord](s.e, keyPlaced+str(t.ID())+placeKey(p))
-		if err != nil || rec.Status != Valid {
+		rec, _, err := readTxRecord(s.e, t.ID())
+		if err != nil {
+			return false, err
+		}
+		placed, _, err := placedAt(s.e, t.ID(), rec, p)
+		if err != nil || placed.Status != Valid {
 			return false, err
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // validTx returns a transaction that is valid somewhere.
 func (e *engine) validTx(id ledger.TxID) (ledger.Tx, bool, error) {
-	v, ok, err := read[validRecord](e, keyValid+str(id))
+	v, ok, err := readValid(e, id)
 	if err != nil || !ok {
 		return ledger.Tx{}, false, err
 	}

@@ -71,8 +71,11 @@ func (v *View) itemsNamed(prefix string) ([]ledger.Item, error) {
 // closed ones that had it last, the latest last.
 func (v *View) Tag(tag string) (open, closed []ledger.Item, err error) {
 	var ids []ledger.ItemID
-	err = v.r.scan(keyTag+tag+"\x00", "", func(_ string, value []byte) bool {
-		if len(value) == hashSize && !slices.Contains(ids, ledger.ItemID(value)) {
+	err = v.r.scan(keyTag+tag+"\x00", "", func(key string, value []byte) bool {
+		if len(value) != hashSize { // an intake: the item is itself
+			value = []byte(key[len(key)-hashSize:])
+		}
+		if !slices.Contains(ids, ledger.ItemID(value)) {
 			ids = append(ids, ledger.ItemID(value))
 		}
 		return true
@@ -195,7 +198,7 @@ func (v *View) Pool() iter.Seq2[PoolEntry, error] {
 
 // Order returns an order, as a valid transaction states it.
 func (v *View) Order(tx ledger.TxID) (WorkOrder, bool, error) {
-	rec, ok, err := read[validRecord](v.r, keyValid+str(tx))
+	rec, ok, err := readValid(v.r, tx)
 	if err != nil || !ok {
 		return WorkOrder{}, false, err
 	}

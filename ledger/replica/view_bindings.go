@@ -17,16 +17,8 @@ func (v *View) Bindings(item ledger.ItemID) ([]Binding, error) {
 		return nil, err
 	}
 	var out []Binding
-	for _, b := range rec.Bindings {
-		counted, err := txCounts(v.r, b.Tx)
-		if err != nil {
-			return nil, err
-		}
-		gone, err := superseded(v.r, b.Tx)
-		if err != nil {
-			return nil, err
-		}
-		if counted && !gone && len(b.Tags) > 0 {
+	for _, b := range inForce(rec.Bindings) {
+		if len(b.Tags) > 0 {
 			out = append(out, Binding{Tx: b.Tx, Tags: append([]string(nil), b.Tags...)})
 		}
 	}

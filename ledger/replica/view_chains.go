@@ -9,21 +9,21 @@ import (
 
 // Tx returns a transaction held, valid or not, with all its placements.
 func (v *View) Tx(id ledger.TxID) (Sealed, bool, error) {
-	placed, err := placements(v.r, id)
-	if err != nil || len(placed) == 0 {
+	rec, ok, err := readTxRecord(v.r, id)
+	if err != nil || !ok {
+		return Sealed{}, false, err
+	}
+	placed, err := placementsOf(v.r, id, rec)
+	if err != nil {
 		return Sealed{}, false, err
 	}
 	s := Sealed{Placed: placed}
 	if s.Tx, err = v.txOf(id, placed[0].Place); err != nil {
 		return Sealed{}, false, err
 	}
-	rec, valid, err := read[validRecord](v.r, keyValid+str(id))
-	if err != nil {
-		return Sealed{}, false, err
-	}
-	s.Valid, s.Counted = valid, valid && !rec.Uncounted
+	s.Valid, s.Counted = rec.Valid, rec.Valid && !rec.Uncounted
 	for i, p := range placed {
-		if s.Placed[i], err = v.marked(p, rec, valid); err != nil {
+		if s.Placed[i], err = v.marked(p, rec); err != nil {
 			return Sealed{}, false, err
 		}
 	}
@@ -31,8 +31,8 @@ func (v *View) Tx(id ledger.TxID) (Sealed, bool, error) {
 }
 
 // marked adds to a placement what follows from its transaction and block.
-func (v *View) marked(p Placed, rec validRecord, valid bool) (Placed, error) {
-	p.Again = valid && p.Status == Valid && p.Place != rec.Place
+func (v *View) marked(p Placed, rec txRecord) (Placed, error) {
+	p.Again = rec.Valid && p.Status == Valid && p.Place != rec.Place
 	counted, err := v.engine().counts(blockOf(p.Place))
 	p.Uncounted = !counted
 	return p, err
@@ -59,9 +59,9 @@ func (v *View) About(item ledger.ItemID) ([]ledger.Tx, error) {
 	}
 	out := make([]ledger.Tx, 0, len(ids))
 	for _, id := range ids {
-		rec, ok, err := read[validRecord](v.r, keyValid+id)
+		rec, ok, err := readValid(v.r, hashOf(id))
 		if err == nil && !ok {
-			err = damaged(keyValid+id, "is missing though an index names it")
+			err = damaged(keyTx+id, "is missing though an index names it")
 		}
 		if err != nil {
 			return nil, err
@@ -230,7 +230,7 @@ func (v *View) Waiting() iter.Seq2[Placed, error] {
 			}
 			for _, key := range keys {
 				tx, place := key[1+hashSize:1+2*hashSize], key[1+2*hashSize:]
-				rec, _, err := read[placedRecord](v.r, keyPlaced+tx+place)
+				rec, err := v.placed(hashOf(tx), placeOf(place))
 				if err == nil && (len(rec.For) == 0 || str(rec.For[0]) != key[1:1+hashSize]) {
 					continue
 				}
@@ -245,6 +245,15 @@ func (v *View) Waiting() iter.Seq2[Placed, error] {
 			from = keys[len(keys)-1] + "\x00"
 		}
 	}
+}
+
+func (v *View) placed(tx ledger.TxID, p ledger.Place) (placedRecord, error) {
+	rec, _, err := readTxRecord(v.r, tx)
+	if err != nil {
+		return placedRecord{}, err
+	}
+	placed, _, err := placedAt(v.r, tx, rec, p)
+	return placed, err
 }
 
 // Evidence returns every author of whom two versions of the chain are held.

@@ -102,7 +102,7 @@ func (v *View) BlocksBeginning(digits string, n int) ([]ledger.Block, error) {
 // TxsBeginning returns at most n ids of transactions held that begin with some
 // hexadecimal digits, sorted.
 func (v *View) TxsBeginning(digits string, n int) ([]ledger.TxID, error) {
-	return v.beginning(keyPlaced, digits, n)
+	return v.beginning(keyTx, digits, n)
 }
 
 // beginning returns the hashes of one kind of record that begin with some
@@ -114,9 +114,9 @@ func (v *View) beginning(kind, digits string, n int) ([]ledger.Hash, error) {
 	}
 	var out []ledger.Hash
 	prefix := kind + string(whole)
-	err = v.r.scan(prefix, prefix, func(key string, _ []byte) bool {
+	err = v.r.keys(prefix, prefix, func(key string) bool {
 		h := hashOf(key[1:])
-		if h.String()[:len(digits)] == digits && (len(out) == 0 || out[len(out)-1] != h) {
+		if h.String()[:len(digits)] == digits {
 			out = append(out, h)
 		}
 		return len(out) < n
