@@ -87,7 +87,8 @@ func BenchmarkFigureJ_Paper(b *testing.B) {
 			for range scans {
 				for i, do := range [3][2]func(){
 					{func() { paper.scan(b) }, func() { must(b, paper.there.resolve()) }},
-					{memory.scan, memory.pass}, {disk.scan, disk.pass},
+					{memory.scan, memory.pass},
+					{disk.scan, disk.pass},
 				} {
 					began := time.Now()
 					do[0]()

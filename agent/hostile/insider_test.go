@@ -20,8 +20,10 @@ var insiders = []attack{
 	{name: "intakes", tries: "items with sixteen tags each, a hundred in a block, to bloat the views", rate: 4, volley: func(f *foe, _ int) []shot {
 		var txs []ledger.Tx
 		for range 32 {
-			i := ledger.Intake{Station: f.station, Label: fmt.Sprintf("FOE-%d", f.next()), Order: f.order, Product: "pin",
-				Options: []ledger.Option{{Task: "drill", Operation: "drill", Place: "DRILLING"}}}
+			i := ledger.Intake{
+				Station: f.station, Label: fmt.Sprintf("FOE-%d", f.next()), Order: f.order, Product: "pin",
+				Options: []ledger.Option{{Task: "drill", Operation: "drill", Place: "DRILLING"}},
+			}
 			for range ledger.MaxTags {
 				i.Tags = append(i.Tags, fmt.Sprintf("FFFF-%09d-%s", f.next(), strings.Repeat("t", 40)))
 			}
@@ -132,8 +134,10 @@ func fullBlocks(f *foe, _ int) []shot {
 func (f *foe) quarrel(int) []shot {
 	var in, one, other []ledger.Tx
 	for range 20 {
-		i := f.tx(ledger.Intake{Station: f.station, Label: fmt.Sprintf("FOE-%d", f.next()), Order: f.order, Product: "pin",
-			Options: []ledger.Option{{Task: "drill", Operation: "drill", Place: f.station}}}, ledger.Hash{})
+		i := f.tx(ledger.Intake{
+			Station: f.station, Label: fmt.Sprintf("FOE-%d", f.next()), Order: f.order, Product: "pin",
+			Options: []ledger.Option{{Task: "drill", Operation: "drill", Place: f.station}},
+		}, ledger.Hash{})
 		in = append(in, i)
 		for n, txs := range []*[]ledger.Tx{&one, &other} {
 			*txs = append(*txs, f.tx(ledger.Verdict{Station: f.station, Operation: "drill", Task: "drill", Ruling: ledger.Accept, Reason: fmt.Sprint(n)}, i.ID(), i.ID()))

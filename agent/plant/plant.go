@@ -102,7 +102,8 @@ func Run(t *testing.T, plan Plan) Result {
 }
 
 func run(plan Plan) Result {
-	p := &plant{plan: plan, clock: newClockwork(), trace: newTrace(), pool: plan.pool, outcasts: map[ledger.KeyID]bool{},
+	p := &plant{
+		plan: plan, clock: newClockwork(), trace: newTrace(), pool: plan.pool, outcasts: map[ledger.KeyID]bool{},
 		forkers: map[ledger.KeyID]bool{}, ruled: map[string]bool{},
 	}
 	p.trace.off = plan.quiet
