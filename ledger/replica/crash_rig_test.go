@@ -84,7 +84,6 @@ type child struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Reader
-	said   []byte
 	stderr strings.Builder
 }
 

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -87,28 +86,6 @@ func (i *ill) whole(t *testing.T) {
 		t.Error("the views are not those of the peer")
 	}
 	i.g.append(i.g.intake(i.order, "and-on"))
-}
-
-// strike flips a byte where some bytes lie in a file of the store.
-func (i *ill) strike(t *testing.T, what []byte) string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(i.dir, storeName, "*.*"))
-	i.check(err)
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		i.check(err)
-		at := bytes.Index(b, what)
-		if at < 0 {
-			continue
-		}
-		f, err := os.OpenFile(name, os.O_RDWR, 0)
-		i.check(err)
-		_, err = f.WriteAt([]byte{b[at+len(what)/2] ^ 1}, int64(at+len(what)/2))
-		i.check(errors.Join(err, f.Close()))
-		return name
-	}
-	t.Fatal("in no file of the store")
-	return ""
 }
 
 // TestMendColdBlock: a block that cannot be read any more is named, its chain

@@ -246,13 +246,6 @@ func read[T any, R record[T]](r reader, key string) (v T, ok bool, err error) {
 
 func nodeKey(item ledger.ItemID, tx ledger.TxID) string { return keyNode + str(item) + str(tx) }
 
-// readNode reads the effect of a transaction on an item.
-func readNode(r reader, item ledger.ItemID, tx ledger.TxID) (ledger.Node, bool, error) {
-	rec, ok, err := read[nodeRecord](r, nodeKey(item, tx))
-	rec.Item, rec.Tx = item, tx
-	return ledger.Node(rec), ok, err
-}
-
 // readRefs reads a list of blocks; ok is false where there is none.
 func readRefs(r reader, key string) ([]ledger.Ref, bool, error) {
 	refs, ok, err := read[refsRecord](r, key)
