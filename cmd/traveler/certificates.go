@@ -74,17 +74,20 @@ passphrase unless --clear is given; it is needed here only.`,
 	return c
 }
 
-// openAuthority is the CA of the network in --dir.
-func (a *app) openAuthority() (*agent.Network, *agent.Authority, error) {
-	n, err := a.openNetwork()
-	if err != nil {
-		return nil, nil, err
+// openAuthority is the CA of the network in --dir, and how long what it makes is to
+// hold.
+func (a *app) openAuthority(days int) (n *agent.Network, ca *agent.Authority, life time.Duration, err error) {
+	if life, err = lifetime(days); err != nil {
+		return nil, nil, 0, err
 	}
-	ca, err := n.OpenAuthority()
+	if n, err = a.openNetwork(); err != nil {
+		return nil, nil, 0, err
+	}
+	ca, err = n.OpenAuthority()
 	if errors.Is(err, fs.ErrNotExist) {
 		err = hintf(err, "traveler network certificates init makes one")
 	}
-	return n, ca, err
+	return n, ca, life, err
 }
 
 func (a *app) certificatesBroker() *cobra.Command {
@@ -100,11 +103,7 @@ own topics only; gateways that are let in later need no change of the list.
 Copy the files to the broker's machine and make key and list readable by
 Mosquitto's user. Gateways name the broker by one of its hosts.`,
 		func(_ context.Context, args []string) error {
-			life, err := lifetime(*days)
-			if err != nil {
-				return err
-			}
-			n, ca, err := a.openAuthority()
+			n, ca, life, err := a.openAuthority(*days)
 			if err != nil {
 				return err
 			}
@@ -130,11 +129,7 @@ func (a *app) certificatesGateway() *cobra.Command {
 		`Make the certificate of a gateway, or a new one for the key that it has. gateway
 add does it by itself once the network has a CA.`,
 		func(_ context.Context, args []string) error {
-			life, err := lifetime(*days)
-			if err != nil {
-				return err
-			}
-			n, ca, err := a.openAuthority()
+			n, ca, life, err := a.openAuthority(*days)
 			if err != nil {
 				return err
 			}
@@ -156,11 +151,7 @@ or of all whose certificate expires within 30 days. Copy the files to their
 machines again, then systemctl reload travelerd on a board, and reload Mosquitto
 on a broker's.`,
 		func(_ context.Context, args []string) error {
-			life, err := lifetime(*days)
-			if err != nil {
-				return err
-			}
-			_, ca, err := a.openAuthority()
+			_, ca, life, err := a.openAuthority(*days)
 			if err != nil {
 				return err
 			}
