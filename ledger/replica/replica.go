@@ -200,6 +200,10 @@ const maxGathered = 4 * ledger.MaxBlockTxs
 // the first of them would have a commit for itself and the others wait for it.
 func (r *Replica) gather(first *request) []*request {
 	all := []*request{first}
+	if r.o.Pause != nil {
+		r.o.Pause() // in virtual time: whoever asks in this instant has asked then
+		return r.drain(all)
+	}
 	for seen := 0; seen < len(all) && len(all) < maxGathered; {
 		seen = len(all)
 		runtime.Gosched()
