@@ -131,6 +131,24 @@ type Scale interface {
 	Weigh(ctx context.Context) (Weight, error)
 }
 
+// Tarer is a [Scale] that can be set to zero and tared. Its methods wait for the
+// load to come to rest, as Weigh does, and return once the scale has done it, or
+// an error as Weigh has it: ErrOverload and ErrUnderload where the load is beyond
+// what the scale takes for an empty pan or a container.
+//
+// A tare lasts until ClearTare or Zero. It does not survive an outage, and where
+// the driver says so nor a Weigh that was cancelled: who relies on one tares and
+// weighs, and tares again when either fails.
+type Tarer interface {
+	Scale
+	// Zero takes what lies on the scale now, which should be nothing, for zero.
+	Zero(ctx context.Context) error
+	// Tare takes what lies on the scale now for the container: weights are net.
+	Tare(ctx context.Context) error
+	// ClearTare forgets the container: weights are gross.
+	ClearTare(ctx context.Context) error
+}
+
 // Aspect is what a light shows. Each aspect differs from the others in rhythm
 // and not in colour alone.
 type Aspect uint8
