@@ -3,7 +3,8 @@
 // bytes, and fails in the same ways, as one on a desk. Programs that know
 // nothing of it, such as libnfc's, work against it.
 //
-// A device ([PN532], [Scale]) speaks its protocol on any line of bytes. A
+// A device ([PN532], [Scale]) speaks its protocol on any line of bytes; a [Button]
+// is a pin. A
 // [Socket] gives it a pseudo-terminal behind a path that stays the same when the
 // device is unplugged and plugged in again. A [Console] drives either by typed
 // commands and reports what the host did.

@@ -16,6 +16,7 @@ const (
 	FaultOverload  = "overload"  // the load is above the range
 	FaultUnderload = "underload" // the load is below the range
 	FaultSyntax    = "syntax"    // every command is refused as unknown
+	FaultRange     = "range"     // the load is more than can be zeroed or tared
 )
 
 // stability is how long a scale waits for a moving load before it gives up.
@@ -40,6 +41,7 @@ type Scale struct {
 	observers
 	faults  *faults
 	changed chan struct{}
+	printed chan struct{} // its print key was pressed
 
 	mu      sync.Mutex
 	speaks  string
@@ -50,7 +52,8 @@ type Scale struct {
 // NewScale returns a scale that speaks MT-SICS and shows 0.00 g.
 func NewScale() *Scale {
 	return &Scale{
-		faults: newFaults(FaultOverload, FaultUnderload, FaultSyntax), changed: make(chan struct{}, 1),
+		faults:  newFaults(FaultOverload, FaultUnderload, FaultSyntax, FaultRange),
+		changed: make(chan struct{}, 1), printed: make(chan struct{}, 1),
 		speaks: SpeakSICS, load: load{value: "0.00", unit: "g", stable: true},
 	}
 }
@@ -88,6 +91,14 @@ func (d *Scale) Weigh(value, unit string, stable bool) error {
 	return nil
 }
 
+// Print presses the print key: the host is told what the display shows, unasked.
+func (d *Scale) Print() {
+	select {
+	case d.printed <- struct{}{}:
+	default:
+	}
+}
+
 // Fault switches a fault on or off.
 func (d *Scale) Fault(name string, on bool) error { return d.faults.switchTo(name, on) }
 
@@ -99,6 +110,9 @@ func (d *Scale) Do(command string) error {
 		return d.Weigh(words[1], words[2], true)
 	case len(words) == 4 && words[0] == "weigh" && words[3] == "unstable":
 		return d.Weigh(words[1], words[2], false)
+	case command == "print":
+		d.Print()
+		return nil
 	case len(words) == 2 && words[0] == "speak":
 		return d.Speak(words[1])
 	case len(words) >= 1 && words[0] == "fault":
@@ -113,7 +127,7 @@ func (d *Scale) Do(command string) error {
 
 // Help implements [Device].
 func (d *Scale) Help() string {
-	return "weigh VALUE UNIT [unstable]\nspeak PROTOCOL      (mt-sics and and-ak and-mute)\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
+	return "weigh VALUE UNIT [unstable]\nprint\nspeak PROTOCOL      (mt-sics and and-ak and-mute)\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
 }
 
 // Serve implements [Device].
@@ -146,6 +160,12 @@ func (s *scaleSession) loop(chunks <-chan []byte) {
 		case <-s.changed:
 			if s.waiting != "" {
 				s.carryOut(s.waiting)
+			}
+		case <-s.printed:
+			if s.sics() {
+				s.carryOutSICS("SI")
+			} else {
+				s.readingAD()
 			}
 		case <-s.limit:
 			command := s.waiting

@@ -67,7 +67,7 @@ func (s *scaleSession) carryOutAD(command string) {
 		return
 	}
 	s.rest()
-	if s.faults.on(FaultOverload) || s.faults.on(FaultUnderload) {
+	if s.faults.on(FaultOverload) || s.faults.on(FaultUnderload) || s.faults.on(FaultRange) {
 		s.refuseAD(errorNotReady)
 		return
 	}

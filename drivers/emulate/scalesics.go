@@ -32,7 +32,7 @@ func (s *scaleSession) commandSICS(command string) {
 func (s *scaleSession) carryOutSICS(command string) {
 	value, unit, stable := s.shown()
 	switch {
-	case s.faults.on(FaultOverload):
+	case s.faults.on(FaultOverload), s.faults.on(FaultRange) && command[:1] != "S":
 		s.rest()
 		s.say(command[:1] + " +")
 	case s.faults.on(FaultUnderload):

@@ -225,6 +225,7 @@ func TestTareWaitsAndFails(t *testing.T) {
 			{"weigh 3.00 g unstable", false, []error{drivers.ErrUnstable}},
 			{"fault overload", false, []error{drivers.ErrOverload, scale.ErrScale}},
 			{"fault underload", false, []error{drivers.ErrUnderload, scale.ErrScale}},
+			{"fault range", false, []error{drivers.ErrOverload, scale.ErrScale}},
 			{"fault syntax", false, []error{scale.ErrScale, drivers.ErrSilent}},
 			{"fault silence", false, []error{drivers.ErrSilent, drivers.ErrUnstable}},
 		} {
@@ -232,7 +233,7 @@ func TestTareWaitsAndFails(t *testing.T) {
 				b := startAs(t, scale.Detect, speaks)
 				b.expect(t, drivers.Up)
 				for name, do := range map[string]func(context.Context) error{"zero": b.Zero, "tare": b.Tare} {
-					b.do(t, tt.do)
+					b.do(t, "weigh 3.00 g", tt.do)
 					if tt.rests {
 						time.AfterFunc(3*time.Second, func() { b.device.Weigh("3.10", "g", true) })
 					}
@@ -280,6 +281,50 @@ func TestWeighADCancelled(t *testing.T) {
 			t.Errorf("taring given up: %v, want the context's error", err)
 		}
 	})
+}
+
+// The second acknowledgement comes when the load is at rest, which may be just as
+// the scale is asked something else.
+func TestLateAcknowledgement(t *testing.T) {
+	for rest := 3000 * time.Millisecond; rest < 3300*time.Millisecond; rest += 10 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			b := startAs(t, scale.AD, emulate.SpeakADCodes)
+			b.expect(t, drivers.Up)
+			b.do(t, "fault delay", "weigh 3.00 g unstable")
+			time.AfterFunc(rest, func() { b.device.Weigh("3.10", "g", true) })
+			if err := b.Tare(t.Context()); err != nil {
+				t.Errorf("at rest after %v: %v", rest, err)
+			}
+		})
+	}
+}
+
+// What the print key sent is of a load that may be gone.
+func TestPrintKey(t *testing.T) {
+	for _, speaks := range protocols {
+		synctest.Test(t, func(t *testing.T) {
+			b := startAs(t, scale.Detect, speaks)
+			b.expect(t, drivers.Up)
+			b.do(t, "weigh 99 g", "print")
+			time.Sleep(time.Second)
+			b.do(t, "weigh 12.5 g")
+			b.weighs(t, 12_500)
+		})
+	}
+}
+
+// A scale that sleeps through the first question is asked again.
+func TestSleepyScale(t *testing.T) {
+	for _, speaks := range protocols {
+		synctest.Test(t, func(t *testing.T) {
+			device := emulate.NewScale()
+			device.Speak(speaks)
+			device.Fault(emulate.FaultSilence, true)
+			time.AfterFunc(1500*time.Millisecond, func() { device.Fault(emulate.FaultSilence, false) })
+			b := startWith(t, device, nil, scale.Detect)
+			b.expect(t, drivers.Up)
+		})
+	}
 }
 
 func TestSilenceOfADIsNoticed(t *testing.T) {

@@ -34,9 +34,6 @@ func NewGPIO(pins Pins, sound Sound) (*GPIO, error) {
 	if pins.Red.Pin == nil || pins.Amber.Pin == nil || pins.Green.Pin == nil {
 		return nil, errors.New("stacklight: red, amber and green need a pin each")
 	}
-	if pins.Buzzer.Pin == nil {
-		sound.Quiet = true
-	}
 	if err := pins.set(all, 0); err != nil {
 		return nil, err
 	}

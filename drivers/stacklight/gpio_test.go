@@ -230,6 +230,22 @@ func TestGPIOTest(t *testing.T) {
 	})
 }
 
+// The sound of the signal before does not mix with that of the test.
+func TestGPIOTestIsHeard(t *testing.T) {
+	withLight(t, "", stacklight.Sound{Repeats: -1}, func(t *testing.T, light *stacklight.GPIO, log *record, _ map[string]*recorder) {
+		show(t, light, drivers.AspectRed)
+		time.Sleep(650 * time.Millisecond)
+		log.clear()
+		if err := light.Test(t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if got := heard(log); got != "b+@2100 b-@2400" {
+			t.Errorf("heard %s", got)
+		}
+	})
+}
+
 // A signal is shown at once, test or not; and what was shown comes back when a test
 // is given up.
 func TestGPIOTestInterrupted(t *testing.T) {
