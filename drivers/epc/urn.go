@@ -94,7 +94,7 @@ func cutURI(uri, stem string) (name, rest string, err error) {
 	body, ok := strings.CutPrefix(uri, stem)
 	name, rest, cut := strings.Cut(body, ":")
 	if !ok || !cut {
-		return "", "", fmt.Errorf("%w: a URI that does not begin with %sNAME:", ErrUnknown, stem)
+		return "", "", fmt.Errorf("%w: a URI does not begin with %s and a name", ErrUnknown, stem)
 	}
 	return name, rest, nil
 }
