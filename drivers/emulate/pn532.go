@@ -50,7 +50,7 @@ type PN532 struct {
 	changed chan struct{} // a tag came, or a fault wants the chip's attention
 
 	mu   sync.Mutex
-	tags []*tag
+	tags []*card
 }
 
 // NewPN532 returns a chip with an empty field.
@@ -70,13 +70,13 @@ func NewPN532(cfg PN532Config) *PN532 {
 // one of that length. The chip sees at most two tags at once, so a third is
 // refused.
 func (d *PN532) Present(uid, kind string) error {
-	t, err := newTag(uid, kind)
+	t, err := newCard(uid, kind)
 	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if slices.ContainsFunc(d.tags, func(x *tag) bool { return x.id() == t.id() }) {
+	if slices.ContainsFunc(d.tags, func(x *card) bool { return x.id() == t.id() }) {
 		return fmt.Errorf("tag %s is in the field already", t.id())
 	}
 	if len(d.tags) == 2 {
@@ -92,7 +92,7 @@ func (d *PN532) Remove(uid string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before := len(d.tags)
-	d.tags = slices.DeleteFunc(d.tags, func(x *tag) bool { return uid == "" || strings.EqualFold(x.id(), uid) })
+	d.tags = slices.DeleteFunc(d.tags, func(x *card) bool { return uid == "" || strings.EqualFold(x.id(), uid) })
 	if len(d.tags) == before {
 		return fmt.Errorf("no tag %s in the field", strings.ToUpper(uid))
 	}
@@ -139,7 +139,7 @@ func (d *PN532) wake() {
 }
 
 // field returns the tags in the field.
-func (d *PN532) field() []*tag {
+func (d *PN532) field() []*card {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.tags)
