@@ -199,10 +199,9 @@ type eeprom struct {
 	tear  int // the write to cut, counted from the next one, 1; 0 means none
 }
 
-func (m *eeprom) memory() *eeprom   { return m }
-func (m *eeprom) at(n int) []byte   { return m.bytes[n*m.unit : (n+1)*m.unit] }
-func (m *eeprom) units() int        { return len(m.bytes) / m.unit }
-func (m *eeprom) has(n, k int) bool { return n >= 0 && k >= 0 && n+k <= m.units() }
+func (m *eeprom) memory() *eeprom { return m }
+func (m *eeprom) at(n int) []byte { return m.bytes[n*m.unit : (n+1)*m.unit] }
+func (m *eeprom) units() int      { return len(m.bytes) / m.unit }
 
 // program writes a page or block. It reports false if the tag lost the field
 // meanwhile: the first half is written then and the second erased, unless the
