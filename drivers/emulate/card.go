@@ -18,9 +18,9 @@ type card struct {
 	atqa [2]byte // as a PN532 reports SENS_RES: high byte first, on the air it comes second
 	sak  byte
 	ats  []byte // answer to select, TL first; only tags that speak ISO/IEC 14443-4
-	read int    // how often a host was told of it
 
 	mu     sync.Mutex
+	read   int // how often a host was told of it since it came into the field
 	chip   silicon
 	mute   bool // it left the active state by itself and waits for the next selection
 	cipher bool // MIFARE Classic: it was authenticated and understands only what is encrypted
@@ -198,6 +198,14 @@ func (c *card) session() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.resets
+}
+
+// told counts that a host was told of the tag.
+func (c *card) told() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read++
+	return c.read
 }
 
 // encrypts reports whether the tag understands only what is encrypted.

@@ -348,8 +348,7 @@ func (c *pn532Chip) air(d time.Duration) {
 // count tells that the host was told of tags.
 func (c *pn532Chip) count(found []*card) {
 	for _, t := range found {
-		t.read++
-		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.read})
+		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.told()})
 	}
 }
 
