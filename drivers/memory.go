@@ -27,6 +27,9 @@ type Layout struct {
 	Type  string       // of the chip, as its maker names it: "NTAG213", "MIFARE Classic 1K"
 	Sizes map[Area]int // in bytes; an area that is missing does not exist or cannot be read
 	NDEF  bool         // the user area is laid out for NDEF: a message in a TLV
+	// NDEFSize is how many bytes of the user area, from its first, NDEF may use;
+	// some tags keep the last few out of it. 0 without NDEF.
+	NDEFSize int
 }
 
 // Memory is a [Reader] that also reads and writes what tags hold. It does so

@@ -39,7 +39,7 @@ func TestPinIsHeld(t *testing.T) {
 // A pin without edges is looked at often enough for a short press, and one whose
 // wait hangs for any that a person makes; neither holds up the end, nor spins.
 func TestPinsWithoutEdges(t *testing.T) {
-	for fault, shortest := range map[string]time.Duration{"deaf": 60 * ms, "hang": 200 * ms} {
+	for fault, shortest := range map[string]time.Duration{"deaf": 60 * ms, "endless": 200 * ms} {
 		withButton(t, button.Config{}, func(r *rig) {
 			r.do("fault " + fault)
 			for range 5 {
@@ -94,7 +94,7 @@ func (c *counted) WaitForEdge(d time.Duration) bool { c.waits.Add(1); return c.B
 
 // A button costs little, whatever its pin does.
 func TestDoesNotSpin(t *testing.T) {
-	for fault, most := range map[string]int64{"": 25, "hang": 25, "stuck": 25, "deaf": 60, "chatter": 1200} {
+	for fault, most := range map[string]int64{"": 25, "endless": 25, "stuck": 25, "deaf": 60, "chatter": 1200} {
 		synctest.Test(t, func(t *testing.T) {
 			pin := &counted{Button: emulate.NewButton("GPIO5", false)}
 			r := &rig{Button: pin.Button, t: t}

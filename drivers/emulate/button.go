@@ -15,7 +15,7 @@ const (
 	FaultStuck   = "stuck"   // the contact is closed whatever the hand does
 	FaultChatter = "chatter" // the contact opens and closes every 3 ms
 	FaultDeaf    = "deaf"    // the pin tells no edges: waits for one end at once
-	FaultHang    = "hang"    // a wait for an edge ends by an edge or Halt only
+	FaultEndless = "endless" // a wait for an edge ends by an edge or Halt only
 	FaultPin     = "pin"     // the pin cannot be set up: another program holds it
 )
 
@@ -56,7 +56,7 @@ const longestTrail = 256
 func NewButton(name string, activeLow bool) *Button {
 	const us = time.Microsecond
 	return &Button{
-		faults: &faults{known: []string{FaultStuck, FaultChatter, FaultDeaf, FaultHang, FaultPin}, set: map[string]bool{}},
+		faults: &faults{known: []string{FaultStuck, FaultChatter, FaultDeaf, FaultEndless, FaultPin}, set: map[string]bool{}},
 		name:   name, activeLow: activeLow, moved: make(chan struct{}),
 		bounce: []time.Duration{300 * us, 900 * us, 150 * us, 1200 * us, 400 * us, 2050 * us},
 	}
@@ -256,7 +256,7 @@ func (d *Button) WaitForEdge(timeout time.Duration) bool {
 			d.mu.Unlock()
 			return true
 		}
-		limited := timeout >= 0 && !d.faults.on(FaultHang)
+		limited := timeout >= 0 && !d.faults.on(FaultEndless)
 		moved := d.moved
 		d.mu.Unlock()
 		if limited && !now.Before(deadline) {

@@ -73,7 +73,7 @@ func TestButtonEdges(t *testing.T) {
 			t.Errorf("chatter is %d edges", len(got))
 		}
 		b.Fault(emulate.FaultChatter, false)
-		b.Fault(emulate.FaultHang, true)
+		b.Fault(emulate.FaultEndless, true)
 		time.AfterFunc(time.Minute, func() { b.Halt() })
 		started := time.Now()
 		for b.WaitForEdge(time.Second) { // what chatter left
