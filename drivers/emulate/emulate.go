@@ -48,6 +48,7 @@ const (
 	DidWake      = "woke"      // woke the device from sleep
 	DidConfigure = "configure" // applied a setting
 	DidRead      = "read"      // was told of a tag
+	DidWrite     = "write"     // changed a tag's memory; the text names page or block and content
 	DidWeigh     = "weigh"     // was told a weight
 	DidAbort     = "abort"     // aborted a command
 	DidNack      = "nack"      // asked for a response again
