@@ -40,15 +40,15 @@ type settings struct {
 
 // start finds the module's framing, identifies it and applies the settings.
 func (m *module) start(ctx context.Context, first Framing) error {
-	m.polling = false
 	if err := m.drain(ctx); err != nil {
 		return err
 	}
 	if err := m.probe(ctx, first); err != nil {
 		return err
 	}
-	if err := m.drain(ctx); err != nil { // what was said to the probes
-		return err
+	m.polling, m.late = true, true // it may poll for a host that went away, and has answers to the probes under way
+	if err := m.stop(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
 	}
 	model, err := m.version(ctx)
 	if err != nil {

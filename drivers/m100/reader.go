@@ -77,7 +77,7 @@ type Reader struct {
 
 	mu         sync.Mutex
 	model      string
-	framing    Framing       // the module's last time; 0 before the first
+	spoke      Framing       // the module's framing last time; 0 before the first
 	live       chan struct{} // closed when the connection ends; nil without one
 	neighbours int
 }
@@ -196,10 +196,10 @@ func (r *Reader) speaks(ctx context.Context, baud int) (bool, error) {
 func (r *Reader) lastFraming() Framing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.framing == 0 {
+	if r.spoke == 0 {
 		return FramingBB
 	}
-	return r.framing
+	return r.spoke
 }
 
 // connected notes that a connection began, or, without live, that it ended.
@@ -212,7 +212,7 @@ func (r *Reader) connected(live chan struct{}) {
 func (r *Reader) identified(model string, framing Framing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.framing = framing
+	r.spoke = framing
 	r.model = fmt.Sprintf("%s (%v)", model, framing)
 }
 

@@ -3,8 +3,10 @@ package m100_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,20 +29,23 @@ const (
 
 var framings = map[string]bool{"BB": false, "AA": true}
 
+// everyBehaviour is the long form of TestReaderOnPTY.
+var everyBehaviour = flag.Bool("every-behaviour", false, "TestReaderOnPTY: every behaviour in both framings on real pseudo-terminals; half a minute")
+
+// TestReaderOnPTY runs the behaviours that the line has a part in on real
+// pseudo-terminals; TestReaderInBubble runs them all.
 func TestReaderOnPTY(t *testing.T) {
+	line := []string{"one outage for unplug and replug", "one outage for silence", "hardships change nothing", "ends while the device is silent"}
 	for name, aa := range framings {
-		if testing.Short() && aa {
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, b := range drivertest.Readers() {
-				t.Run(b.Name, func(t *testing.T) {
-					t.Parallel() // leaks are looked for at the end of all
-					b.Check(t, newPTYRig(t, aa))
-				})
+		for _, b := range drivertest.Readers() {
+			if !*everyBehaviour && (aa && b.Name != line[1] || !slices.Contains(line, b.Name)) {
+				continue
 			}
-		})
+			t.Run(name+"/"+b.Name, func(t *testing.T) {
+				t.Parallel() // TestMain looks for leaks
+				b.Check(t, newPTYRig(t, aa))
+			})
+		}
 	}
 }
 

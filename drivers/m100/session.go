@@ -127,23 +127,28 @@ func (s *session) due(ctx context.Context) error {
 	}
 	select {
 	case r := <-s.requests:
-		return s.pause(ctx, func(run context.Context) error {
-			ctx, cancel := context.WithCancelCause(r.ctx)
-			defer cancel(nil)
-			defer context.AfterFunc(run, func() { cancel(drivers.ErrDown) })()
-			err := r.do(ctx, s)
-			if err != nil && ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			r.reply <- err
-			if s.lost == nil && !errors.Is(err, drivers.ErrSilent) {
-				return nil // a tag's trouble is not the module's
-			}
-			return err
-		})
+		return s.serve(ctx, r)
 	default:
 		return nil
 	}
+}
+
+// serve carries out a request and replies to it, whatever happens.
+func (s *session) serve(run context.Context, r request) error {
+	answer := drivers.ErrSilent
+	defer func() { r.reply <- answer }()
+	return s.pause(run, func(run context.Context) error {
+		ctx, cancel := context.WithCancelCause(r.ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(run, func() { cancel(drivers.ErrDown) })()
+		if answer = r.do(ctx, s); answer != nil && ctx.Err() != nil {
+			answer = context.Cause(ctx)
+		}
+		if s.lost == nil && !errors.Is(answer, drivers.ErrSilent) {
+			return nil // a tag's trouble is not the module's
+		}
+		return answer
+	})
 }
 
 // pause stops the poll, has do called, and goes on polling. Nobody looks at the
