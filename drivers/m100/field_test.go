@@ -255,6 +255,7 @@ func TestSleepAndWake(t *testing.T) {
 			}
 			cancel()
 			<-ended
+			synctest.Wait()
 		}
 		acts = slices.DeleteFunc(acts, func(a string) bool { return strings.Contains(a, "abort") })
 		want := []string{"host configure power 2000", "host release sleep", "host woke", "host configure power 2000", "host release sleep"}

@@ -254,9 +254,18 @@ func (m *module) stop(ctx context.Context) error {
 	return err
 }
 
-// setBaud has the module speak at another speed from now on. It does not answer.
-func (m *module) setBaud(baud int) error {
-	return m.send(cmdSetBaud, byte(baud/100>>8), byte(baud/100))
+// setBaud has the module speak at another speed from now on. It does not answer,
+// so that nothing but time tells that the command is out; closing the port
+// would throw it away.
+func (m *module) setBaud(ctx context.Context, baud int) error {
+	m.polling, m.late = true, true
+	if err := m.stop(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	if err := m.send(cmdSetBaud, byte(baud/100>>8), byte(baud/100)); err != nil {
+		return err
+	}
+	return m.drain(ctx)
 }
 
 // sleep has the module save power. Any byte wakes it; that byte's command and

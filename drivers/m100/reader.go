@@ -189,7 +189,7 @@ func (r *Reader) speaks(ctx context.Context, baud int) (bool, error) {
 	if baud == r.cfg.Baud {
 		return true, nil
 	}
-	return true, m.setBaud(r.cfg.Baud)
+	return true, m.setBaud(ctx, r.cfg.Baud)
 }
 
 // lastFraming is where a search for the framing begins.
