@@ -39,7 +39,8 @@ const (
 type M100Config struct {
 	Baud int  // speed of the module after power-up; 0 means 115200
 	AA   bool // frames are those of the R200, AA … DD, instead of BB … 7E
-	// Mute makes a module that says nothing of a round that found no tag.
+	// Mute makes a module that says nothing of a round that found no tag, nor to a
+	// stop when it does not poll.
 	Mute bool
 	// Paced lets bytes and tags take the time that they take on a real line and
 	// in the air; otherwise a round takes five milliseconds.

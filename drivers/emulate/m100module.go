@@ -183,6 +183,8 @@ func (m *m100Module) command(code byte, p []byte) {
 	case code == 0x28:
 		if m.rounds > 0 {
 			m.tell(Act{Verb: DidAbort, Text: "polling"})
+		} else if m.cfg.Mute {
+			return
 		}
 		m.rounds, m.round = 0, nil
 		m.answer(code, 0x00)

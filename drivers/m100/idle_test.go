@@ -91,3 +91,36 @@ func TestOrdinal(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a module says while it polls or answers, the session neither panics
+// nor remembers more than it may, and says of tags only what is possible.
+func FuzzSession(f *testing.F) {
+	for _, seed := range []string{nothing, aTag, aTag + nothing + aTag, "bb01ff000120217e", "bb0222000580000000007e" + aTag} {
+		b, _ := hex.DecodeString(seed)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s := scripted(t, nothing)
+		defer s.link.close()
+		s.at = time.Now()
+		for len(in) > 0 {
+			n := min(len(in), 64)
+			for _, frame := range s.parser.Feed(in[:n]) {
+				s.at = s.at.Add(10 * time.Millisecond)
+				s.hear(frame)
+				if data, err := (&access{s, frame.Params}).own(frame.Params); err == nil && len(data) > len(frame.Params) {
+					t.Fatalf("answer % X carries % X", frame.Params, data)
+				}
+			}
+			in = in[n:]
+		}
+		for _, e := range s.events {
+			if e.Kind == drivers.Arrived && (len(e.Tag.ID) == 0 || len(e.Tag.ID) > 2*drivers.MaxTagID) {
+				t.Fatalf("tag %q arrived", e.Tag.ID)
+			}
+		}
+		if len(s.sieve.tags) > maxHeard {
+			t.Fatalf("%d tags are remembered", len(s.sieve.tags))
+		}
+	})
+}

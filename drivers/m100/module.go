@@ -246,6 +246,11 @@ func (m *module) stop(ctx context.Context) error {
 	}
 	_, err := m.exchange(ctx, answerLimit, cmdStopPoll)
 	m.hand()
+	if errors.Is(err, drivers.ErrSilent) && m.lost == nil {
+		// Some firmware says nothing to a stop when it has stopped already. While it
+		// polls it answers nothing else.
+		_, err = m.exchange(ctx, answerLimit, cmdVersion, versionHardware)
+	}
 	m.polling = false
 	var refused Failure
 	if errors.As(err, &refused) {

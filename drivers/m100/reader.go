@@ -13,8 +13,7 @@
 // which makes the stream its own sign of life. It is stopped (28) for a moment
 // when the module's health is checked and when memory is read or written;
 // the stop is answered like any command, and what is said of tags meanwhile is
-// heard. An error of a few rounds' counting cannot happen, since rounds are never
-// counted.
+// heard.
 //
 // Trouble is met in steps: stop and check; find the framing and apply the
 // settings anew; close the port and open it again. Only the last is an outage.
