@@ -124,3 +124,27 @@ func TestPresenceIdleScanAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for a scan without news", n)
 	}
 }
+
+// Tags that are told of one by one arrive at once, and a look ends with Sweep.
+func TestPresenceTagByTag(t *testing.T) {
+	p := drivers.NewPresence("r", drivers.PresenceConfig{Misses: 2, Absence: time.Second})
+	p.Settled(nil)
+	at := time.Now()
+	a, b := drivers.Tag{ID: "AA"}, drivers.Tag{ID: "BB"}
+	if got := p.See(nil, at, a); len(got) != 1 || got[0].Kind != drivers.Arrived || got[0].Tag != a {
+		t.Fatalf("first read: %v", got)
+	}
+	if got := p.See(nil, at, b); len(got) != 1 || got[0].Tag != b {
+		t.Fatalf("second tag: %v", got)
+	}
+	for range 3 { // only the first goes on being read
+		at = at.Add(time.Second)
+		if got := p.See(nil, at, a); len(got) != 0 {
+			t.Fatalf("read again: %v", got)
+		}
+		if got := p.Sweep(nil, at); len(got) == 1 && got[0].Kind == drivers.Departed && got[0].Tag == b {
+			return
+		}
+	}
+	t.Fatal("the tag that is not read any more has not departed")
+}
