@@ -13,11 +13,10 @@ import (
 )
 
 // The faults of an M100, besides those of every device. FaultChecksum damages
-// every third frame; FaultFlicker, FaultForget and FaultReset are as with a
-// PN532.
+// every third frame; with FaultWeak tags answer faintly, and only every fourth
+// time; FaultFlicker, FaultForget and FaultReset are as with a PN532.
 const (
 	FaultOverrun   = "overrun"    // every third notice loses its second half, as when a buffer is full
-	FaultWeak      = "weak"       // tags answer faintly, and only every fourth time
 	FaultNeighbour = "neighbour"  // NeighbourTag is heard at -78 dBm every fifth round
 	FaultDropFirst = "drop-first" // once: the module has fallen asleep; the next command wakes it and is lost, its settings are those of power-up
 	FaultTornWrite = "torn-write" // once: a write to a tag breaks off halfway
