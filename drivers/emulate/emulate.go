@@ -35,10 +35,10 @@ type Device interface {
 	Observe(fn func(Act)) (cancel func())
 }
 
-// Act is one thing the host did to a device.
+// Act is one thing the host did to a device, or what a command asked to see.
 type Act struct {
-	Verb  string // one of the Did constants
-	Tag   string // DidRead: identifier of the tag, upper-case hex
+	Verb  string // one of the Did constants, or Shown
+	Tag   string // DidRead, DidWrite: identifier of the tag, upper-case hex
 	Count int    // DidRead: how often since the tag was presented; DidWeigh: since the load changed; else 0
 	Text  string // more for a person to read, such as the command
 }
@@ -48,14 +48,21 @@ const (
 	DidWake      = "woke"      // woke the device from sleep
 	DidConfigure = "configure" // applied a setting
 	DidRead      = "read"      // was told of a tag
+	DidWrite     = "write"     // changed a tag's memory; the text names page or block and content
 	DidWeigh     = "weigh"     // was told a weight
 	DidAbort     = "abort"     // aborted a command
 	DidNack      = "nack"      // asked for a response again
 	DidRelease   = "release"   // let go of a tag, or switched the field off
 )
 
+// Shown is the verb of what a command asked to see, which is the text.
+const Shown = "shown"
+
 // String writes the act as a line of a console.
 func (a Act) String() string {
+	if a.Verb == Shown {
+		return a.Text
+	}
 	var b strings.Builder
 	b.WriteString("host ")
 	b.WriteString(a.Verb)

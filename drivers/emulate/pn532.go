@@ -18,6 +18,7 @@ const (
 	FaultStale    = "stale"        // once: an old response, of a tag that is not there, comes before the next
 	FaultForget   = "forget"       // once: settings are back to those of power-up
 	FaultReset    = "reset"        // once: the supply blinks; settings are gone and the chip sleeps
+	FaultWeak     = "weak"         // every third command to a tag fails on the way there, or on the way back
 )
 
 // StaleTag is the identifier in the old response of FaultStale. No host should
@@ -37,6 +38,8 @@ type PN532Config struct {
 	// Paced lets bytes and tags take the time that they take on a real line and
 	// in the air; otherwise everything is immediate.
 	Paced bool
+	// Tags are the tags that this reader shares with others; nil means its own.
+	Tags *Tags
 }
 
 // PN532 is an NXP PN532 on its high-speed UART: what libnfc and our own driver
@@ -50,7 +53,7 @@ type PN532 struct {
 	changed chan struct{} // a tag came, or a fault wants the chip's attention
 
 	mu   sync.Mutex
-	tags []*tag
+	tags []*card // in the field
 }
 
 // NewPN532 returns a chip with an empty field.
@@ -58,31 +61,35 @@ func NewPN532(cfg PN532Config) *PN532 {
 	if cfg.Baud == 0 {
 		cfg.Baud = 115200
 	}
+	if cfg.Tags == nil {
+		cfg.Tags = NewTags()
+	}
 	return &PN532{
 		cfg:     cfg,
-		faults:  newFaults(FaultDropAck, FaultChecksum, FaultFlicker, FaultStale, FaultForget, FaultReset),
+		faults:  newFaults(FaultDropAck, FaultChecksum, FaultFlicker, FaultStale, FaultForget, FaultReset, FaultWeak),
 		changed: make(chan struct{}, 1),
 	}
 }
 
-// Present brings a tag into the field: its identifier in hex, 4 or 7 bytes, and
-// its type, such as ntag213 or classic1k; an empty type stands for the usual
-// one of that length. The chip sees at most two tags at once, so a third is
-// refused.
+// Present brings a tag into the field: its identifier in hex, 4, 7 or 10 bytes,
+// and its type, such as ntag213 or classic1k; an empty type stands for what the
+// tag was before, or the usual one of that length. A tag that was presented
+// before has kept its memory. The chip sees at most two tags at once, so a third
+// is refused.
 func (d *PN532) Present(uid, kind string) error {
-	t, err := newTag(uid, kind)
-	if err != nil {
-		return err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if slices.ContainsFunc(d.tags, func(x *tag) bool { return x.id() == t.id() }) {
-		return fmt.Errorf("tag %s is in the field already", t.id())
+	if slices.ContainsFunc(d.tags, func(x *card) bool { return strings.EqualFold(x.id(), uid) }) {
+		return fmt.Errorf("tag %s is in the field already", strings.ToUpper(uid))
 	}
 	if len(d.tags) == 2 {
 		return fmt.Errorf("two tags are in the field, a PN532 sees no third; remove one")
 	}
-	d.tags = append(d.tags, t)
+	c, err := d.cfg.Tags.present(uid, kind)
+	if err != nil {
+		return err
+	}
+	d.tags = append(d.tags, c)
 	d.wake()
 	return nil
 }
@@ -92,12 +99,22 @@ func (d *PN532) Remove(uid string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before := len(d.tags)
-	d.tags = slices.DeleteFunc(d.tags, func(x *tag) bool { return uid == "" || strings.EqualFold(x.id(), uid) })
+	d.tags = slices.DeleteFunc(d.tags, func(x *card) bool {
+		out := uid == "" || strings.EqualFold(x.id(), uid)
+		if out {
+			d.cfg.Tags.remove(x)
+		}
+		return out
+	})
 	if len(d.tags) == before {
 		return fmt.Errorf("no tag %s in the field", strings.ToUpper(uid))
 	}
 	return nil
 }
+
+// Tags returns the tags that were presented to the chip, for a look at what is
+// stored on them.
+func (d *PN532) Tags() *Tags { return d.cfg.Tags }
 
 // Fault switches a fault on or off. The faults that happen once clear themselves.
 func (d *PN532) Fault(name string, on bool) error {
@@ -123,12 +140,19 @@ func (d *PN532) Do(command string) error {
 		}
 		return d.Fault(name, on)
 	}
-	return fmt.Errorf("no command %q, write help for a list", command)
+	show, own, err := d.cfg.Tags.do(words)
+	switch {
+	case !own:
+		return fmt.Errorf("no command %q, write help for a list", command)
+	case show != "":
+		d.tell(Act{Verb: Shown, Text: show})
+	}
+	return err
 }
 
 // Help implements [Device].
 func (d *PN532) Help() string {
-	return "present UID [TYPE]\nremove [UID]\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
+	return "present UID [TYPE]\nremove [UID]\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")\n" + tagHelp
 }
 
 func (d *PN532) wake() {
@@ -139,7 +163,7 @@ func (d *PN532) wake() {
 }
 
 // field returns the tags in the field.
-func (d *PN532) field() []*tag {
+func (d *PN532) field() []*card {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.tags)

@@ -29,8 +29,8 @@ type pn532Chip struct {
 // search is a look at the field under way.
 type search struct {
 	limit  int
-	wanted []byte              // only this cascaded identifier; nil means any
-	answer func([]*tag) []byte // makes the response
+	wanted []byte               // only this cascaded identifier; nil means any
+	answer func([]*card) []byte // makes the response
 }
 
 func (c *pn532Chip) powerUp() {
@@ -113,8 +113,8 @@ func (c *pn532Chip) command(cmd []byte) {
 		return
 	}
 	if c.faults.take(FaultStale) {
-		id, _ := newTag(StaleTag, "")
-		c.send(chipFrame(c.list([]*tag{id})))
+		id, _ := newCard(StaleTag, "")
+		c.send(chipFrame(c.list([]*card{id})))
 	}
 	c.send(pn532Ack)
 	response, s := c.execute(cmd)
@@ -242,7 +242,7 @@ func (c *pn532Chip) listPassive(args []byte) ([]byte, *search) {
 }
 
 // list makes the response to InListPassiveTarget.
-func (c *pn532Chip) list(found []*tag) []byte {
+func (c *pn532Chip) list(found []*card) []byte {
 	response := []byte{0x4B, byte(len(found))}
 	for i, t := range found {
 		response = append(response, c.target(i+1, t)...)
@@ -250,7 +250,7 @@ func (c *pn532Chip) list(found []*tag) []byte {
 	return response
 }
 
-func (c *pn532Chip) target(number int, t *tag) []byte {
+func (c *pn532Chip) target(number int, t *card) []byte {
 	b := append([]byte{byte(number), t.atqa[0], t.atqa[1], t.sak, byte(len(t.uid))}, t.uid...)
 	if c.rats {
 		b = append(b, t.ats...)
@@ -276,7 +276,7 @@ func (c *pn532Chip) autoPoll(args []byte) ([]byte, *search) {
 		rounds := time.Duration(args[0]) * time.Duration(args[1]) * time.Duration(len(args)-2)
 		c.deadline = time.After(rounds * 150 * time.Millisecond)
 	}
-	return nil, &search{limit: limit, answer: func(found []*tag) []byte {
+	return nil, &search{limit: limit, answer: func(found []*card) []byte {
 		response := []byte{0x61, byte(len(found))}
 		for i, t := range found {
 			kind := byte(0x10)
@@ -293,7 +293,7 @@ func (c *pn532Chip) autoPoll(args []byte) ([]byte, *search) {
 // look looks at the field until tags are found or the retries are used up, and
 // responds. It reports false if the search has to wait for a tag.
 func (c *pn532Chip) look(s *search) bool {
-	var found []*tag
+	var found []*card
 	c.looks++
 	blind := c.faults.on(FaultFlicker) && c.looks%2 == 0
 	for try := 0; ; try++ {
@@ -316,10 +316,10 @@ func (c *pn532Chip) look(s *search) bool {
 	return true
 }
 
-func (c *pn532Chip) matching(s *search) []*tag {
+func (c *pn532Chip) matching(s *search) []*card {
 	found := c.field()
 	if s.wanted != nil {
-		found = slices.DeleteFunc(found, func(t *tag) bool { return !bytes.Equal(t.cascaded(), s.wanted) })
+		found = slices.DeleteFunc(found, func(t *card) bool { return !bytes.Equal(t.cascaded(), s.wanted) })
 	}
 	return found[:min(s.limit, len(found))]
 }
@@ -332,7 +332,7 @@ func (c *pn532Chip) air(d time.Duration) {
 }
 
 // count tells that the host was told of tags.
-func (c *pn532Chip) count(found []*tag) {
+func (c *pn532Chip) count(found []*card) {
 	for _, t := range found {
 		t.read++
 		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.read})

@@ -132,7 +132,7 @@ func TestConsole(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ typed, want string }{
-		{"present 12", `error: identifier "12" has 1 bytes, tags have 4 or 7`},
+		{"present 12", `error: identifier "12" has 1 bytes, tags have 4, 7 or 10`},
 		{"present xy", `error: identifier "xy" is not hexadecimal`},
 		{"present 12345678 ntag213", "error: identifier \"12345678\" has 4 bytes, a tag of type ntag213 has 7"},
 		{"present 12345678 gold", `error: no type of tag "gold", there are: classic1k`},
