@@ -40,6 +40,7 @@ type chip struct {
 	firmware [4]byte // IC, version, revision, supported protocols
 	seen     [maxTargets]seenTag
 	tags     [maxTargets]drivers.Tag
+	patient  bool // the time that a tag may take for a command was set
 }
 
 // seenTag spares making the same Tag anew with each read.
@@ -70,6 +71,7 @@ func (c *chip) start(ctx context.Context) error {
 
 // settings applies everything that a chip forgets when its supply blinks.
 func (c *chip) settings(ctx context.Context) error {
+	c.patient = false
 	for _, cmd := range [...][]byte{
 		{cmdSAMConfiguration, 0x01},
 		{cmdSetParameters, 0x00},                               // no automatic RATS: identifiers are all that is asked for
