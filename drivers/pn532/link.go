@@ -27,6 +27,16 @@ const (
 // adapters that hold bytes back (FTDI: 16 ms) and for a busy host.
 var ackWaits = [...]time.Duration{15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 120 * time.Millisecond}
 
+// addressed is a port whose chip has to be asked for what it says, and wakes by
+// being asked.
+type addressed interface {
+	Wake() error
+	// Expect says how long the next frames may be.
+	Expect(n int)
+	// interrupts reports whether the chip is to say on a pin that it is ready.
+	interrupts() bool
+}
+
 // link exchanges commands and responses with the chip over a port. One
 // goroutine owns it.
 type link struct {
@@ -35,6 +45,7 @@ type link struct {
 	in       [512]byte
 	out      []byte
 	pending  []Frame
+	bus      addressed   // the port, if it is such a one; else nil
 	patience int         // which of ackWaits comes first
 	at       time.Time   // when the newest bytes came
 	guard    *time.Timer // closes the port under a write that is stuck
@@ -44,12 +55,22 @@ type link struct {
 
 func newLink(port drivers.Port) *link {
 	l := &link{port: port, out: make([]byte, 0, maxFrame+len(wakeUp)), fired: make(chan struct{})}
+	l.bus, _ = port.(addressed)
 	l.guard = time.AfterFunc(time.Hour, func() {
 		defer close(l.fired)
 		_ = port.Close() // the write that it ends reports
 	})
 	l.guard.Stop()
 	return l
+}
+
+// wake wakes the chip, or returns what has to come before the next command to
+// wake it.
+func (l *link) wake() (preamble []byte, err error) {
+	if l.bus != nil {
+		return nil, l.bus.Wake()
+	}
+	return wakeUp, nil
 }
 
 // close closes the port and waits for the guard if it is at work.
@@ -81,6 +102,9 @@ func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
 		return err
 	}
 	l.out = frame
+	if l.bus != nil {
+		l.bus.Expect(longestFrame(cmd))
+	}
 	for try := range ackWaits {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -111,6 +135,20 @@ func (l *link) learn(wait int, took time.Duration) {
 	case l.patience > 0 && took < ackWaits[l.patience-1]:
 		l.patience--
 	}
+}
+
+// longestFrame is how long the frame of an answer may be. Where bytes have to be
+// fetched, those that never come cost time.
+func longestFrame(cmd []byte) int {
+	switch cmd[0] {
+	case cmdInListPassiveTarget:
+		return 8 + 3 + maxTargets*(5+10+20) // the longest identifiers, and answers to select as they are in use
+	case cmdInDataExchange:
+		return 8 + 3 + 16
+	case cmdInCommunicateThru:
+		return maxFrame
+	}
+	return 8 + 3 + 8
 }
 
 func appendCommand(dst, cmd []byte) ([]byte, error) {
