@@ -23,6 +23,7 @@ type card struct {
 	mu     sync.Mutex
 	chip   silicon
 	mute   bool // it left the active state by itself and waits for the next selection
+	cipher bool // MIFARE Classic: it was authenticated and understands only what is encrypted
 	resets int  // how often it left the active state from outside
 }
 
@@ -53,8 +54,10 @@ const (
 type reply struct {
 	kind   replyKind
 	data   []byte
-	nibble byte // 0xA is ACK, others are NAK
-	left   bool // the tag is not active any more; it stays silent until it is selected again
+	nibble byte   // 0xA is ACK, others are NAK
+	left   bool   // the tag is not active any more; it stays silent until it is selected again
+	stored []byte // what a page or block holds since the command wrote it
+	unit   int    // its number
 }
 
 // ackNibble says yes. The NAKs are those of NXP's data sheets
@@ -66,7 +69,10 @@ const (
 	nakProgram   = 0x5 // EEPROM error
 )
 
-func acked() reply           { return reply{kind: acknowledge, nibble: ackNibble} }
+func acked() reply { return reply{kind: acknowledge, nibble: ackNibble} }
+func kept(unit int, b []byte) reply {
+	return reply{kind: acknowledge, nibble: ackNibble, unit: unit, stored: slices.Clone(b)}
+}
 func naked(why byte) reply   { return reply{kind: acknowledge, nibble: why, left: true} }
 func framed(b ...byte) reply { return reply{kind: frame, data: b} }
 func gone() reply            { return reply{left: true} }
@@ -163,14 +169,16 @@ func (c *card) command(cmd []byte) reply {
 func (c *card) authenticate(keyB bool, block byte, key [6]byte, uid [4]byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cipher = false
 	ok := !c.mute && slices.Equal(uid[:], c.uid[len(c.uid)-4:]) && c.chip.authenticate(keyB, block, key)
 	c.follow(!ok)
+	c.cipher = ok
 	return ok
 }
 
 func (c *card) follow(left bool) {
 	if left {
-		c.mute = true
+		c.mute, c.cipher = true, false
 		c.chip.reset()
 	}
 }
@@ -180,7 +188,7 @@ func (c *card) follow(left bool) {
 func (c *card) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mute = false
+	c.mute, c.cipher = false, false
 	c.resets++
 	c.chip.reset()
 }
@@ -190,6 +198,13 @@ func (c *card) session() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.resets
+}
+
+// encrypts reports whether the tag understands only what is encrypted.
+func (c *card) encrypts() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cipher
 }
 
 // eeprom is what a tag stores, in pages or blocks.

@@ -216,7 +216,7 @@ func (t *type2) command(cmd []byte) reply {
 	case t.model.desKey && (cmd[0] == 0x1A || cmd[0] == 0xAF):
 		return t.tripleDES(cmd)
 	case !known:
-		return naked(nakArgument)
+		return gone() // the older chips say nothing to what they do not know
 	case cmd[0] == 0x60 && len(cmd) == 1:
 		return framed(t.model.version...)
 	case cmd[0] == 0x3A && len(cmd) == 3 && cmd[1] <= cmd[2] && int(cmd[2]) < t.end():
@@ -332,7 +332,7 @@ func (t *type2) write(page int, b []byte) reply {
 	if !t.program(page, b, guarded) {
 		return gone()
 	}
-	return acked()
+	return kept(page, t.at(page))
 }
 
 // password carries out PWD_AUTH.

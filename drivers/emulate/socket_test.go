@@ -145,8 +145,10 @@ func TestConsole(t *testing.T) {
 		command(tt.typed)
 		see(tt.want)
 	}
-	for range 3 { // the rest of the help
-		<-lines
+	for line := range lines { // the rest of the help
+		if line == "quit" {
+			break
+		}
 	}
 	h.run(dialogue{{wake, ack + "0000ff02fed5151600"}})
 	see("host configure normal mode")
