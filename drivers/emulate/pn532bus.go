@@ -21,29 +21,24 @@ type pn532Bus struct {
 	box    *pn532Mailbox // nil without power
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
-	closed bool
+	away   bool // unplugged
+	held   bool // by the reset pin
 }
 
 func newPN532Bus(device *PN532) *pn532Bus {
 	b := &pn532Bus{device: device, irq: pn532IRQ{edge: make(chan struct{}, 1)}}
-	b.power(true)
+	b.power(&b.held, false)
 	return b
 }
 
 // Unplug takes the chip off the bus and its power away.
-func (b *pn532Bus) Unplug() error { b.power(false); return nil }
+func (b *pn532Bus) Unplug() error { b.power(&b.away, true); return nil }
 
 // Replug brings it back, without its settings.
-func (b *pn532Bus) Replug() error { b.power(true); return nil }
+func (b *pn532Bus) Replug() error { b.power(&b.away, false); return nil }
 
-// Close takes the chip away for good.
-func (b *pn532Bus) Close() error {
-	b.power(false)
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	return nil
-}
+// Close takes the chip away.
+func (b *pn532Bus) Close() error { return b.Unplug() }
 
 // IRQ is the pin P70_IRQ: low while the host has something to fetch.
 func (b *pn532Bus) IRQ() gpio.PinIn { return &b.irq }
@@ -51,11 +46,13 @@ func (b *pn532Bus) IRQ() gpio.PinIn { return &b.irq }
 // Reset is the pin RSTPDN: low takes the chip's power away.
 func (b *pn532Bus) Reset() gpio.PinOut { return pn532Reset{b} }
 
-func (b *pn532Bus) power(on bool) {
+// power sets one of the reasons why the chip may have no power, and what follows.
+func (b *pn532Bus) power(reason *bool, off bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case on && b.box == nil && !b.closed:
+	*reason = off
+	switch on := !b.away && !b.held; {
+	case on && b.box == nil:
 		ctx, cancel := context.WithCancel(context.Background())
 		box := &pn532Mailbox{irq: &b.irq, more: make(chan struct{}, 1), done: make(chan struct{})}
 		b.box, b.cancel = box, cancel
@@ -239,7 +236,7 @@ func (p pn532Reset) Number() int      { return -1 }
 func (p pn532Reset) Function() string { return "Out" }
 
 // Out implements gpio.PinOut.
-func (p pn532Reset) Out(l gpio.Level) error { p.bus.power(bool(l)); return nil }
+func (p pn532Reset) Out(l gpio.Level) error { p.bus.power(&p.bus.held, l == gpio.Low); return nil }
 
 // PWM implements gpio.PinOut.
 func (p pn532Reset) PWM(gpio.Duty, physic.Frequency) error {

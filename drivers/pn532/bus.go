@@ -171,19 +171,20 @@ func (p *busPort) take() {
 	}
 }
 
-// cut returns the first frame in b, damaged or not, without what follows it;
-// nothing, if nothing begins like one, as on a line that floats.
+// cut returns the frame in b without what lies around it: a whole one if there
+// is any, else what begins like one, and nothing of a line that floats.
 func cut(b []byte) []byte {
+	var rest []byte
 	for i := range b {
-		_, size, more := parse(b[i:])
+		f, size, more := parse(b[i:])
 		switch {
-		case size > 0:
+		case size > 0 && f.Kind != FrameCorrupt:
 			return b[i : i+size]
-		case more && i+1 < len(b):
-			return b[i:] // longer than was expected: it breaks off here
+		case rest == nil && (size > 0 || more && i+1 < len(b)):
+			rest = b[i:]
 		}
 	}
-	return nil
+	return rest
 }
 
 func (p *busPort) rest(d time.Duration) {

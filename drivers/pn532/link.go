@@ -140,15 +140,16 @@ func (l *link) learn(wait int, took time.Duration) {
 // longestFrame is how long the frame of an answer may be. Where bytes have to be
 // fetched, those that never come cost time.
 func longestFrame(cmd []byte) int {
+	const around = 8 + 3 + 16 // header and checksums, frame identifier, code and status, and some noise in front
 	switch cmd[0] {
 	case cmdInListPassiveTarget:
-		return 8 + 3 + maxTargets*(5+10+20) // the longest identifiers, and answers to select as they are in use
+		return around + maxTargets*(5+10) // the longest identifiers
 	case cmdInDataExchange:
-		return 8 + 3 + 16
+		return around + 16
 	case cmdInCommunicateThru:
 		return maxFrame
 	}
-	return 8 + 3 + 8
+	return around + 8
 }
 
 func appendCommand(dst, cmd []byte) ([]byte, error) {
