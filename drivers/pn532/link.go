@@ -48,6 +48,7 @@ type link struct {
 	bus      addressed   // the port, if it is such a one; else nil
 	patience int         // which of ackWaits comes first
 	at       time.Time   // when the newest bytes came
+	echo     time.Time   // until when answers to commands that were sent twice may come
 	guard    *time.Timer // closes the port under a write that is stuck
 	fired    chan struct{}
 	stuck    bool // the guard has fired
@@ -86,20 +87,47 @@ func (l *link) close() {
 // again when no ACK comes, asks again for a response that came damaged, and
 // waits at most timeout for the response.
 func (l *link) exchange(ctx context.Context, timeout time.Duration, preamble []byte, cmd ...byte) ([]byte, error) {
-	if err := l.command(ctx, preamble, cmd); err != nil {
+	if err := l.drain(ctx, l.echo); err != nil {
+		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
+	}
+	first := time.Now()
+	again, err := l.command(ctx, preamble, cmd)
+	if err != nil {
 		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
 	}
 	answer, err := l.response(cmd[0], timeout)
+	if !again.IsZero() {
+		// The chip may answer each of them, as late as it did the first.
+		l.echo = again.Add(time.Since(first) + quiet)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
 	}
 	return answer, nil
 }
 
-func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
+// drain throws away what comes until a time: an answer to an older command
+// would pass for that to the next.
+func (l *link) drain(ctx context.Context, end time.Time) error {
+	for ctx.Err() == nil && time.Now().Before(end) {
+		if err := l.port.SetReadDeadline(end); err != nil {
+			return err
+		}
+		if _, err := l.port.Read(l.in[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		l.parser.Reset()
+		l.pending = nil
+	}
+	return ctx.Err()
+}
+
+// command sends a command until the chip acknowledges it. It returns when it was
+// sent again for the last time; zero, if it was sent once.
+func (l *link) command(ctx context.Context, preamble, cmd []byte) (again time.Time, err error) {
 	frame, err := appendCommand(append(l.out[:0], preamble...), cmd)
 	if err != nil {
-		return err
+		return again, err
 	}
 	l.out = frame
 	if l.bus != nil {
@@ -107,12 +135,15 @@ func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
 	}
 	for try := range ackWaits {
 		if err := ctx.Err(); err != nil {
-			return err
+			return again, err
 		}
 		// What came before this command answers an older one.
 		l.pending = nil
+		if try > 0 {
+			again = time.Now()
+		}
 		if err := l.write(frame); err != nil {
-			return err
+			return again, err
 		}
 		sent, wait := time.Now(), min(l.patience+try, len(ackWaits)-1)
 		err := l.ack(sent.Add(ackWaits[wait]))
@@ -120,10 +151,10 @@ func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
 			l.learn(wait, time.Since(sent))
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errAgain) {
-			return err
+			return again, err
 		}
 	}
-	return fmt.Errorf("%w: no ACK after %d attempts", drivers.ErrSilent, len(ackWaits))
+	return again, fmt.Errorf("%w: no ACK after %d attempts", drivers.ErrSilent, len(ackWaits))
 }
 
 // learn adapts the first wait to the line: without it, every command on a line
