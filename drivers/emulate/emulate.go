@@ -3,6 +3,9 @@
 // bytes, and fails in the same ways, as one on a desk. Programs that know
 // nothing of it, such as libnfc's, work against it.
 //
+// Tags in a reader's field have the memory and the commands of their chips, and
+// keep what is written to them ([Tags]).
+//
 // A device ([PN532], [Scale]) speaks its protocol on any line of bytes. A
 // [Socket] gives it a pseudo-terminal behind a path that stays the same when the
 // device is unplugged and plugged in again. A [Console] drives either by typed

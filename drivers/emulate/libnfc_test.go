@@ -73,7 +73,7 @@ func (d *desk) did(verb string) []emulate.Act {
 
 // packages are where Debian keeps the programs.
 var packages = map[string]string{
-	"nfc-list": "libnfc-bin", "nfc-poll": "libnfc-examples", "nfc-mfultralight": "libnfc-bin", "nfc-mfclassic": "libnfc-bin",
+	"nfc-list": "libnfc-bin", "nfc-poll": "libnfc-examples", "nfc-anticol": "libnfc-examples", "nfc-mfultralight": "libnfc-bin", "nfc-mfclassic": "libnfc-bin",
 	"pn53x-diagnose": "libnfc-pn53x-examples", "mfoc": "mfoc",
 	"mifare-classic-format": "libfreefare-bin", "mifare-classic-write-ndef": "libfreefare-bin",
 	"mifare-classic-read-ndef": "libfreefare-bin", "mifare-ultralight-info": "libfreefare-bin",
@@ -211,6 +211,21 @@ func TestLibnfcListsTwoTags(t *testing.T) {
 	d := newDesk(t)
 	d.do("present 1A2B3C4D", "present 04A1B2C3D4E580")
 	has(t, d.run("", "nfc-list"), "UID (NFCID1): 1a  2b  3c  4d", "UID (NFCID1): 04  a1  b2  c3  d4  e5  80")
+}
+
+// nfc-anticol selects a tag by frames of its own, down to seven bits.
+func TestLibnfcSelectsTagsItself(t *testing.T) {
+	for uid, wants := range map[string][]string{
+		"1A2B3C4D":             {"UID: 1a2b3c4d\n", "ATQA: 0004\n", "SAK: 08\n"},
+		"04A1B2C3D4E580":       {"UID: 04a1b2c3d4e580\n", "ATQA: 0044\n", "SAK: 00\n"},
+		"04A1B2C3D4E5F6071829": {"UID: 04a1b2c3d4e5f6071829\n", "ATQA: 0384\n", "SAK: 20\n", "ATS: 06  75  77  81  02  80"},
+	} {
+		t.Run(uid, func(t *testing.T) {
+			d := newDesk(t)
+			d.do("present " + uid)
+			has(t, d.run("", "nfc-anticol"), wants...)
+		})
+	}
 }
 
 func TestLockedPagesFailInNfcMfultralight(t *testing.T) {

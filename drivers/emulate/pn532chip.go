@@ -22,6 +22,7 @@ type pn532Chip struct {
 	targets []*target // by logical number, from 1 on
 	active  int       // the number of the one that is selected; 0 means none
 	halted  []*target // that were told to be quiet, in the session that began then
+	heard   map[*card]*heardTag
 
 	pending   *search // a look at the field that goes on until a tag comes
 	deadline  <-chan time.Time
@@ -48,6 +49,7 @@ func (c *pn532Chip) powerUp() {
 func (c *pn532Chip) forget() {
 	c.carrier, c.retries, c.rats = false, 0xFF, true
 	c.registers = map[uint16]byte{}
+	c.heard = map[*card]*heardTag{}
 	c.release()
 	c.abandon()
 }
@@ -348,8 +350,7 @@ func (c *pn532Chip) air(d time.Duration) {
 // count tells that the host was told of tags.
 func (c *pn532Chip) count(found []*card) {
 	for _, t := range found {
-		t.read++
-		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.read})
+		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.told()})
 	}
 }
 

@@ -1,7 +1,6 @@
 package emulate
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 const (
 	statusTimeout = 0x01 // nobody answered
 	statusCRC     = 0x02 // also what four bits without a CRC look like
+	statusCollide = 0x06 // two tags answered differently
 	statusParam   = 0x10
 	statusFormat  = 0x13 // the answer does not fit the command: libnfc's "Invalid Received Frame"
 	statusMifare  = 0x14 // authentication failed
@@ -247,55 +247,4 @@ func (c *pn532Chip) exchange(cmd []byte) (reply, byte) {
 		return reply{}, statusCRC
 	}
 	return r, 0x00
-}
-
-// communicateThru carries out InCommunicateThru: a frame as it is, with a CRC or
-// without, as the registers say.
-func (c *pn532Chip) communicateThru(cmd []byte) []byte {
-	if len(cmd) == 0 || c.registers[regBitFraming]&0x07 != 0 || c.registers[regManualRCV]&0x10 != 0 {
-		// Bits instead of bytes: no tag that is selected understands them.
-		if t := c.selected(); t != nil && len(cmd) > 0 {
-			t.reset()
-		}
-		return []byte{statusTimeout}
-	}
-	if c.registers[regTxMode]&0x80 == 0 {
-		n := len(cmd) - 2
-		if n < 1 || !bytes.Equal(cmd, withTypeACRC(cmd[:n])) {
-			if t := c.selected(); t != nil {
-				t.reset()
-			}
-			return []byte{statusTimeout}
-		}
-		cmd = cmd[:n]
-	}
-	r, status := c.exchange(cmd)
-	checked := c.registers[regRxMode]&0x80 != 0
-	c.registers[regControl] &^= 0x07
-	switch {
-	case status != 0x00:
-		return []byte{status}
-	case r.kind == silent:
-		return []byte{statusTimeout}
-	case r.kind == acknowledge:
-		if checked {
-			return []byte{statusCRC}
-		}
-		c.registers[regControl] |= 4
-		return []byte{0x00, r.nibble}
-	case checked:
-		return append([]byte{0x00}, r.data...)
-	}
-	return append([]byte{0x00}, withTypeACRC(r.data)...)
-}
-
-// withTypeACRC appends CRC_A of ISO/IEC 14443-3, annex B.
-func withTypeACRC(b []byte) []byte {
-	crc := uint16(0x6363)
-	for _, x := range b {
-		x ^= byte(crc)
-		x ^= x << 4
-		crc = crc>>8 ^ uint16(x)<<8 ^ uint16(x)<<3 ^ uint16(x)>>4
-	}
-	return append(slices.Clone(b), byte(crc), byte(crc>>8))
 }

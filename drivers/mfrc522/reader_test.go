@@ -1,0 +1,82 @@
+package mfrc522_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/goleak"
+
+	"traveler.example/drivers/drivertest"
+	"traveler.example/drivers/emulate"
+	"traveler.example/drivers/mfrc522"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// newReader returns a reader on an emulated chip.
+func newReader(t testing.TB, device *emulate.MFRC522, set func(*mfrc522.Config)) *mfrc522.Reader {
+	t.Helper()
+	cfg := mfrc522.Config{Name: "bench", Port: "SPI0.0", Open: device.Open}
+	if set != nil {
+		set(&cfg)
+	}
+	reader, err := mfrc522.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reader
+}
+
+func rig(t *testing.T, silence string, cfg emulate.MFRC522Config, set func(*emulate.MFRC522, *mfrc522.Config)) drivertest.Rig {
+	device := emulate.NewMFRC522(cfg)
+	return drivertest.Rig{
+		Reader: newReader(t, device, func(c *mfrc522.Config) {
+			if set != nil {
+				set(device, c)
+			}
+		}),
+		Tags:    [2]string{"04A1B2C3D4E580", "1A2B3C4D"},
+		Present: func(id string) error { return device.Present(id, "") },
+		Remove:  device.Remove,
+		Fault:   device.Fault,
+		Silence: silence,
+		Flicker: emulate.FaultFlicker,
+		Hardships: []string{
+			emulate.FaultGarbage, emulate.FaultChecksum, emulate.FaultCollision, emulate.FaultWeak,
+			emulate.FaultForget, emulate.FaultReset, emulate.FaultStuckIRQ,
+		},
+		Unplug: device.Unplug,
+		Replug: device.Replug,
+	}
+}
+
+// TestReader runs the behaviours in real time: the chip polled, and its pins used.
+func TestReader(t *testing.T) {
+	drivertest.TestReader(t, func(t *testing.T) drivertest.Rig {
+		return rig(t, emulate.FaultSilence, emulate.MFRC522Config{}, nil)
+	})
+}
+
+// TestReaderInBubble runs them in virtual time, with what boards and clones
+// differ in.
+func TestReaderInBubble(t *testing.T) {
+	for name, newRig := range map[string]func(t *testing.T) drivertest.Rig{
+		"polled": func(t *testing.T) drivertest.Rig {
+			return rig(t, emulate.FaultFloat, emulate.MFRC522Config{Paced: true}, nil)
+		},
+		"pins": func(t *testing.T) drivertest.Rig {
+			return rig(t, emulate.FaultSilence, emulate.MFRC522Config{Paced: true}, func(d *emulate.MFRC522, c *mfrc522.Config) {
+				c.IRQ, c.Reset = d.IRQ(), d.Reset()
+			})
+		},
+		"clone": func(t *testing.T) drivertest.Rig {
+			return rig(t, emulate.FaultSilence, emulate.MFRC522Config{Version: 0x88, CountFromUID: true}, nil)
+		},
+	} {
+		for _, b := range drivertest.Readers() {
+			t.Run(name+"/"+b.Name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { b.Check(t, newRig(t)) })
+			})
+		}
+	}
+}
