@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	pn532Address    = 0x24 // UM0701-02, 6.2.4
+	pn532Address    = 0x24 // UM0701-02, 6.2
 	pn532I2CFastest = 400 * physic.KiloHertz
 )
 

@@ -12,7 +12,7 @@ import (
 	"periph.io/x/conn/v3/spi"
 )
 
-// What a host begins a transfer on SPI with (UM0701-02, 6.2.5).
+// What a host begins a transfer on SPI with (UM0701-02, 6.2).
 const (
 	pn532SPIWrite   = 0x01
 	pn532SPIStatus  = 0x02

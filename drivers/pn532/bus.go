@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// wakeTime is what the chip needs from being addressed to hearing (6.3.2.3
-	// asks for 2 ms after a power down by software).
+	// wakeTime is what the chip needs from being addressed to hearing. Libraries
+	// that are proven on boards, Adafruit's and Seeed's, take 2 ms on SPI.
 	wakeTime = 2 * time.Millisecond
 	// resetTime is how long the reset pin is held, and how long the chip then
 	// needs until it answers.

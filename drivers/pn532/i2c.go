@@ -12,12 +12,12 @@ import (
 	"traveler.example/drivers"
 )
 
-// I2CAddress is the chip's address (6.2.4), without the bit of the direction.
+// I2CAddress is the chip's address (6.2), without the bit of the direction.
 const I2CAddress = 0x24
 
 // I2C names a chip on I2C. Its Open is a [drivers.Opener].
 //
-// Each read begins with a byte whose bit 0 says whether a frame follows (6.2.4;
+// Each read begins with a byte whose bit 0 says whether a frame follows (6.2;
 // libnfc, drivers/pn532_i2c.c, and Adafruit's library agree); a frame has to be
 // taken in one read.
 type I2C struct {

@@ -156,12 +156,13 @@ func (a *activated) ask(ctx context.Context) ([]byte, error) {
 	return answer[1:], nil
 }
 
-// statusError reads the status byte of an answer (7.1): bit 6 says that more
-// follows, which no command here makes a tag do.
+// statusError reads the status byte of an answer (7.1): bit 7 speaks of a NAD,
+// which is not used; bit 6 says that more follows, which no command here makes a
+// tag do.
 func statusError(status byte) error {
-	switch status & 0xBF { // bit 7 speaks of a NAD, which is not used
+	switch code := status & 0x3F; code {
 	case 0x00:
-		if status != 0 {
+		if status&0x40 != 0 {
 			return fmt.Errorf("%w: status %02X: more is to follow", drivers.ErrProtocol, status)
 		}
 		return nil

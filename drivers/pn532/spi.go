@@ -14,11 +14,11 @@ import (
 	"traveler.example/drivers"
 )
 
-// DefaultSPISpeed is a fifth of what the chip can do (6.2.5: 5 MHz), for wires
+// DefaultSPISpeed is a fifth of what the chip can do (6.2: 5 MHz), for wires
 // as they are.
 const DefaultSPISpeed = physic.MegaHertz
 
-// What a transfer on SPI begins with (6.2.5), as the chip hears it: least
+// What a transfer on SPI begins with (6.2), as the chip hears it: least
 // significant bit first.
 const (
 	spiWrite  = 0x01
@@ -29,7 +29,7 @@ const (
 
 // SPI names a chip on SPI. Its Open is a [drivers.Opener].
 //
-// Mode 0, least significant bit first (6.2.5; libnfc, buses/spi.c, and Adafruit's
+// Mode 0, least significant bit first (6.2; libnfc, drivers/pn532_spi.c, and Adafruit's
 // library agree): the bits are turned around here, since the controllers of
 // most boards send the most significant one first and nothing else.
 type SPI struct {
