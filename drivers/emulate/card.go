@@ -67,16 +67,19 @@ const (
 	ackNibble    = 0xA
 	nakArgument  = 0x0 // invalid argument; MIFARE Classic: invalid operation, buffer valid
 	nakOperation = 0x4 // counter overflow; MIFARE Classic: invalid operation, buffer invalid
-	nakProgram   = 0x5 // EEPROM error
 )
 
-func acked() reply { return reply{kind: acknowledge, nibble: ackNibble} }
-func kept(unit int, b []byte) reply {
-	return reply{kind: acknowledge, nibble: ackNibble, unit: unit, stored: slices.Clone(b)}
-}
+func acked() reply           { return reply{kind: acknowledge, nibble: ackNibble} }
 func naked(why byte) reply   { return reply{kind: acknowledge, nibble: why, left: true} }
 func framed(b ...byte) reply { return reply{kind: frame, data: b} }
 func gone() reply            { return reply{left: true} }
+
+// kept acknowledges a write.
+func kept(unit int, b []byte) reply {
+	r := acked()
+	r.unit, r.stored = unit, slices.Clone(b)
+	return r
+}
 
 // cardKind is what a type of tag says of itself.
 type cardKind struct {

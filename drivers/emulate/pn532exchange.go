@@ -33,10 +33,8 @@ type target struct {
 // take makes tags the targets 1 and 2. The last one is selected, the first one
 // was halted to find it.
 func (c *pn532Chip) take(found []*card) {
-	for _, t := range c.targets {
-		if !t.parked {
-			t.reset() // the request to all tags ends what it was at
-		}
+	if t := c.selected(); t != nil {
+		t.reset() // the request to all tags ends what it was at
 	}
 	c.targets = nil
 	for i, x := range found {
@@ -58,10 +56,10 @@ func (c *pn532Chip) release() {
 	c.targets, c.active = nil, 0
 }
 
-// powerless ends the sessions of all targets.
+// powerless takes the field from all tags.
 func (c *pn532Chip) powerless() {
-	for _, t := range c.targets {
-		t.reset()
+	for _, x := range c.field() {
+		x.reset()
 	}
 	c.halted = nil
 }
@@ -83,16 +81,18 @@ func (c *pn532Chip) selected() *target {
 	return t
 }
 
-// park deselects the selected target.
+// park deselects the active target, if it still listens.
 func (c *pn532Chip) park() {
-	if c.active != 0 {
-		t := c.targets[c.active-1]
-		t.reset()
-		t.parked = true
-		c.halted = slices.DeleteFunc(c.halted, func(h *target) bool { return h.card == t.card || !c.halts(h.card) })
-		c.halted = append(c.halted, &target{card: t.card, session: t.card.session()})
-		c.registers[regStatus2] &^= crypto1On
+	if c.active == 0 {
+		return
 	}
+	if t := c.selected(); t != nil {
+		t.reset()
+		c.halted = slices.DeleteFunc(c.halted, func(h *target) bool { return h.card == t.card || h.session != h.card.session() })
+		c.halted = append(c.halted, &target{card: t.card, session: t.card.session()})
+	}
+	c.targets[c.active-1].parked = true
+	c.registers[regStatus2] &^= crypto1On
 }
 
 // selectTarget selects a target by its number and returns a status byte.
@@ -124,9 +124,7 @@ func (c *pn532Chip) choose(code byte, args []byte) byte {
 	}
 	number := int(args[0])
 	switch {
-	case code == 0x54:
-		return c.selectTarget(number)
-	case code == 0x4E:
+	case code == 0x54 || code == 0x4E:
 		return c.selectTarget(number)
 	case number > len(c.targets):
 		return statusContext
