@@ -66,7 +66,7 @@ func WriteSlot(ctx context.Context, m drivers.Memory, t drivers.Tag, name string
 		return err
 	}
 	if !l.NDEF && t.Technology == drivers.ISO14443A {
-		if l, err = format(ctx, m, t, l, o); err != nil {
+		if l, err = format(ctx, m, t, l, name, data, o); err != nil {
 			return err
 		}
 	}
@@ -92,10 +92,16 @@ func WriteSlot(ctx context.Context, m drivers.Memory, t drivers.Tag, name string
 	return nil
 }
 
-func format(ctx context.Context, m drivers.Memory, t drivers.Tag, l drivers.Layout, o Options) (drivers.Layout, error) {
+// format lays a tag out, unless the data would not fit it then either.
+func format(
+	ctx context.Context, m drivers.Memory, t drivers.Tag, l drivers.Layout, name string, data []byte, o Options,
+) (drivers.Layout, error) {
 	f, ok := m.(Formatter)
 	if !o.Format || !ok {
 		return l, fmt.Errorf("tag %s: %w: %s without NDEF", t, ErrUnformatted, l.Type)
+	}
+	if _, err := fit(nil, name, data, l.Sizes[drivers.AreaUser]); err != nil {
+		return l, fmt.Errorf("tag %s: %w", t, err)
 	}
 	if err := f.Format(ctx, t); err != nil {
 		return l, fmt.Errorf("format: %w", err)

@@ -47,10 +47,14 @@ func TestSlotOnTags(t *testing.T) {
 func TestSlotDoesNotFit(t *testing.T) {
 	atDesk(t, func(t *testing.T, d *desk) {
 		tag := d.present(uid7, "ultralight")
+		before, _ := d.device.Tags().Memory(uid7)
 		err := ndef.WriteSlot(t.Context(), d, tag, note, pattern(128, 1), ndef.Options{Format: true})
 		var room *ndef.RoomError
 		if !errors.As(err, &room) || room.Have != 48 || room.Need != 137 {
 			t.Errorf("%v, want that 137 bytes are needed and 48 are there", err)
+		}
+		if after, _ := d.device.Tags().Memory(uid7); !bytes.Equal(after, before) {
+			t.Error("the tag was formatted for nothing")
 		}
 	})
 }
