@@ -3,7 +3,9 @@ package ascii125_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,8 @@ import (
 	"traveler.example/drivers/drivertest"
 	"traveler.example/drivers/emulate"
 )
+
+var everyOnPTY = flag.Bool("pty", false, "run every behaviour on a pseudo-terminal, a minute more")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -39,10 +43,18 @@ var models = []struct {
 	}},
 }
 
-// TestReaderOnPTY runs the behaviours side by side, for they mostly wait; leaks
-// show at the end of all.
+// TestReaderOnPTY runs those behaviours that a real port has a part in, side by
+// side, for they mostly wait; leaks show at the end of all. With -pty it runs
+// every one.
 func TestReaderOnPTY(t *testing.T) {
+	real := []string{
+		"arrives once and departs once", "hardships change nothing", "one outage for unplug and replug",
+		"ends while idle", "ends while unplugged", "ends while nobody takes its events",
+	}
 	for _, b := range drivertest.Readers() {
+		if !*everyOnPTY && !slices.Contains(real, b.Name) {
+			continue
+		}
 		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
 			device := newDevice(t, emulate.ModelRDM6300, false)
