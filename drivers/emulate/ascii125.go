@@ -110,8 +110,9 @@ func (d *ASCII125) Remove(id string) error {
 // Repeat sets whether the reader tells of a tag again while it is there.
 func (d *ASCII125) Repeat(on bool) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.repeats = on
-	d.mu.Unlock()
+	d.wake()
 }
 
 // Fault switches a fault on or off.

@@ -15,10 +15,10 @@ import (
 
 // overheard plugs a device into a cable in a bubble; hear waits and returns what
 // came since.
-func overheard[D emulate.Device](t *testing.T, make func() D, play func(d D, hear func(time.Duration) string)) {
+func overheard[D emulate.Device](t *testing.T, build func() D, play func(d D, hear func(time.Duration) string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		device := make()
+		device := build()
 		host, line := drivertest.Cable()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error)
