@@ -40,6 +40,10 @@ func (b *Bench) Open(ctx context.Context) (drivers.Port, error) {
 	if b.absent {
 		return nil, errors.New("no such port")
 	}
+	if b.cancel != nil { // a device serves one line at a time
+		b.cancel()
+		b.wait.Wait()
+	}
 	host, device := Cable()
 	power, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b.cancel = cancel
