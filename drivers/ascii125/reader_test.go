@@ -231,7 +231,10 @@ func TestSessions(t *testing.T) {
 func TestHeldUpIsNotGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host, line := drivertest.Cable()
-		reader, err := ascii125.New(ascii125.Config{Name: "bench", Open: func(context.Context) (drivers.Port, error) { return host, nil }})
+		reader, err := ascii125.New(ascii125.Config{
+			Name: "bench", Open: func(context.Context) (drivers.Port, error) { return host, nil },
+			Presence: drivers.PresenceConfig{Misses: 1}, // so that nothing else makes up for it
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
