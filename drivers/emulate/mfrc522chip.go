@@ -64,8 +64,9 @@ const (
 	valuesAfterColl = 0x80
 )
 
-// startUp is how long the oscillator takes after a reset; until then PowerDown
-// reads 1 and nothing is accepted (8.6 to 8.8).
+// startUp is how long the oscillator takes after the chip got its power, or was
+// let out of hard power-down; until then PowerDown reads 1 and nothing is
+// accepted (8.8). A soft reset does not stop the oscillator.
 const startUp = 500 * time.Microsecond
 
 // authTime is how long the three passes of authentication are on the air.
@@ -112,13 +113,20 @@ type chipEvent struct {
 	do    func()
 }
 
+// powerUp is a reset after which the oscillator has to start.
+func (c *mfrc522Chip) powerUp(now time.Time) {
+	c.reset(now)
+	c.ready = now.Add(startUp)
+}
+
+// reset brings every register to its reset value, and takes the field away.
 func (c *mfrc522Chip) reset(now time.Time) {
-	*c = mfrc522Chip{MFRC522: c.MFRC522, now: now, ready: now.Add(startUp), irq: irqIdle | irqLow, position: collNotValid, crc: 0xFFFF, receiverOff: true}
+	*c = mfrc522Chip{MFRC522: c.MFRC522, now: now, irq: irqIdle | irqLow, position: collNotValid, crc: 0xFFFF, receiverOff: true}
 	for r, v := range resetValues() {
 		c.reg[r] = v
 	}
 	for _, t := range c.tags {
-		t.lose(now)
+		t.lose(now.Add(c.cfg.Wake))
 	}
 	c.settle()
 }
@@ -314,7 +322,7 @@ func (c *mfrc522Chip) radiate(on bool) {
 	}
 	c.carrier = on
 	for _, t := range c.tags {
-		t.lose(c.now)
+		t.lose(c.now.Add(c.cfg.Wake))
 	}
 	if on {
 		c.tell(Act{Verb: DidConfigure, Text: "field on"})
