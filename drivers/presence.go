@@ -74,6 +74,10 @@ func (p *Presence) Scan(dst []Event, at time.Time, tags ...Tag) []Event {
 	return p.sweep(dst, at)
 }
 
+// Seen takes in a tag that was found while a look is still under way, so that it
+// is told at once. The Scan that completes the look has to list it again.
+func (p *Presence) Seen(dst []Event, at time.Time, tag Tag) []Event { return p.see(dst, at, tag) }
+
 func (p *Presence) see(dst []Event, at time.Time, tag Tag) []Event {
 	for i := range p.sessions {
 		s := &p.sessions[i]

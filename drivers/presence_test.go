@@ -124,3 +124,18 @@ func TestPresenceIdleScanAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for a scan without news", n)
 	}
 }
+
+// A tag is told in the middle of a look, and only once.
+func TestPresenceSeenBeforeScan(t *testing.T) {
+	at := time.Unix(1000, 0)
+	p := drivers.NewPresence("bench", drivers.PresenceConfig{})
+	p.Settled(nil)
+	tag := drivers.Tag{ID: "DEADBEEF", Technology: drivers.ISO14443A}
+	events := p.Seen(nil, at, tag)
+	if len(events) != 1 || events[0].Kind != drivers.Arrived || events[0].Reads != 1 {
+		t.Fatalf("seen: %v, want its arrival", events)
+	}
+	if events := p.Scan(nil, at.Add(time.Millisecond), tag); len(events) != 0 || p.Missing() {
+		t.Errorf("the look that completes: %v, missing %v", events, p.Missing())
+	}
+}
