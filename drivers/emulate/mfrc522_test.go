@@ -412,31 +412,20 @@ func FuzzMFRC522(f *testing.F) {
 		if len(script) > 4096 {
 			return
 		}
-		device := emulate.NewMFRC522(emulate.MFRC522Config{Wake: 1})
-		device.Present("DEADBEEF", "classic1k")
-		device.Present("04A1B2C3D4E580", "ntag213")
-		port, err := device.Open(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn, err := port.Connect(physic.MegaHertz, spi.Mode0, 8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(600 * time.Microsecond) // the oscillator
-		all := []byte{0x80 | 0x0A<<1, 0x80 | 0x06<<1, 0x80 | 0x09<<1, 0x80 | 0x2E<<1, 0}
-		got := make([]byte, len(all))
-		for ; len(script) >= 2; script = script[2:] {
-			if script[0] == 0xFF { // a pause
-				time.Sleep(100 * time.Microsecond)
-				continue
+		onRegisters(t, emulate.MFRC522Config{}, func(r registers, device *emulate.MFRC522) {
+			device.Present("DEADBEEF", "classic1k")
+			device.Present("04A1B2C3D4E580", "ntag213")
+			time.Sleep(10 * time.Millisecond)
+			for ; len(script) >= 2; script = script[2:] {
+				if script[0] == 0xFF { // a pause
+					time.Sleep(time.Duration(script[1]) * 100 * time.Microsecond)
+					continue
+				}
+				r.write(script[0]&0x3F, script[1])
+				if got := r.read(0x0A, 0x06, 0x09, 0x2E); got[0] > 64 {
+					t.Fatalf("FIFO of %d bytes", got[0])
+				}
 			}
-			if err := conn.Tx([]byte{script[0] << 1 & 0x7F, script[1]}, nil); err != nil {
-				t.Fatal(err)
-			}
-			if err := conn.Tx(all, got); err != nil || got[1] > 64 {
-				t.Fatalf("FIFO of %d bytes, %v", got[1], err)
-			}
-		}
+		})
 	})
 }
