@@ -420,8 +420,7 @@ func (c *mfrc522Chip) authenticate() {
 		}
 	}
 	ok = ok && args[0]&^0x01 == 0x60 && !c.faults.on(FaultFaint)
-	if !ok {
-		c.crypto = false
+	if !ok { // a cipher that was on stays on until the host ends it (9.3.1.9)
 		if c.auto() {
 			c.startTimer(c.now.Add(authTime / 2))
 		}
