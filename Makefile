@@ -6,7 +6,7 @@ PACKAGES  := ./...
 BIN       := bin
 FULL      := ^(TestConvergence|TestVerifyEveryByte)
 CHECKS    := ./.ci/mutants ./.ci/figures
-DEBIAN    := gcc libc6-dev mosquitto libnfc-bin libnfc-examples strace systemd
+DEBIAN    := gcc libc6-dev mosquitto libnfc-bin libnfc-examples libnfc-pn53x-examples libfreefare-bin mfoc strace systemd
 export CGO_ENABLED ?= 0
 
 .PHONY: demo build test check cross bench fuzz mutants plant debian clean
@@ -65,7 +65,7 @@ plant:
 ## debian: third-party programs that tests talk to; without root or sudo the
 ## tests that need them say that they are left out
 debian:
-	@missing=; for p in gcc mosquitto nfc-list nfc-poll strace systemd-analyze; do \
+	@missing=; for p in gcc mosquitto nfc-list nfc-poll pn53x-diagnose mifare-classic-read-ndef mfoc strace systemd-analyze; do \
 		PATH="$$PATH:/usr/sbin" command -v $$p >/dev/null || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo=sudo; \

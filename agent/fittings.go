@@ -156,7 +156,8 @@ func openLight(x *fitting, l profiles.Light) error {
 	var err error
 	switch {
 	case l.Kind == profiles.LightGPIO:
-		light, err = stacklight.OpenGPIO(stacklight.PinNames{Red: l.Red, Amber: l.Amber, Green: l.Green, ActiveLow: l.ActiveLow})
+		lamp := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
+		light, err = stacklight.OpenGPIO(stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
 	case l.Path != "":
 		light, err = stacklight.OpenLines(l.Path, time.Now)
 	default:

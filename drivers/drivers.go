@@ -47,7 +47,8 @@ var (
 type Kind uint8
 
 // The kinds of event. Present, Arrived and Departed speak of one tag; Up, Down
-// and Fault of the device itself.
+// and Fault of the device itself; Pressed and Held of the button that is the
+// device.
 const (
 	// Present: the tag lay in the field when the reader came up. Nobody scanned
 	// it just now; it has to be lifted and presented again to arrive. Present
@@ -67,6 +68,12 @@ const (
 	// Fault: the device works but something was wrong and was not passed on;
 	// Err says what.
 	Fault
+	// Pressed: a button was pushed, and let go before it counted as Held. A button
+	// that cannot be held says so the moment it is pushed.
+	Pressed
+	// Held: a button has been kept down for as long as a long press takes. It may
+	// still be down, and says no more when it is let go.
+	Held
 )
 
 // String returns the lower-case name of the kind, as logs and screens use it.
@@ -84,6 +91,10 @@ func (k Kind) String() string {
 		return "down"
 	case Fault:
 		return "fault"
+	case Pressed:
+		return "pressed"
+	case Held:
+		return "held"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -93,7 +104,7 @@ func (k Kind) String() string {
 type Event struct {
 	Kind   Kind
 	Reader string    // Info.Name of the device
-	Tag    Tag       // zero for Up, Down and Fault
+	Tag    Tag       // zero unless a tag is spoken of
 	At     time.Time // Present, Arrived: last byte of the tag's answer; else the moment of the decision. Carries the monotonic clock.
 	Reads  int       // how often the tag was read in this session so far
 	Err    error     // the reason of Down and Fault
@@ -129,6 +140,24 @@ type Scale interface {
 	// ErrUnstable, ErrOverload, ErrUnderload, ErrNegative, ErrUnit,
 	// ErrPrecision, ErrSilent, ErrProtocol or ErrDown, or is ctx's own.
 	Weigh(ctx context.Context) (Weight, error)
+}
+
+// Tarer is a [Scale] that can be set to zero and tared. Its methods wait for the
+// load to come to rest, as Weigh does, and return once the scale has done it, or
+// an error as Weigh has it: ErrOverload and ErrUnderload where the load is beyond
+// what the scale takes for an empty pan or a container.
+//
+// A tare lasts until ClearTare or Zero. It does not survive an outage, and where
+// the driver says so nor a Weigh that was cancelled: who relies on one tares and
+// weighs, and tares again when either fails.
+type Tarer interface {
+	Scale
+	// Zero takes what lies on the scale now, which should be nothing, for zero.
+	Zero(ctx context.Context) error
+	// Tare takes what lies on the scale now for the container: weights are net.
+	Tare(ctx context.Context) error
+	// ClearTare forgets the container: weights are gross.
+	ClearTare(ctx context.Context) error
 }
 
 // Aspect is what a light shows. Each aspect differs from the others in rhythm

@@ -65,20 +65,15 @@ func NewPresence(reader string, cfg PresenceConfig) *Presence {
 // dst. Tags beyond the limit of the crowd are left out, with one ErrCrowded
 // Fault until there is room again.
 func (p *Presence) Scan(dst []Event, at time.Time, tags ...Tag) []Event {
-	for i := range p.sessions {
-		p.sessions[i].seen = false
-	}
 	for _, tag := range tags {
-		dst = p.see(dst, at, tag)
+		dst = p.See(dst, at, tag)
 	}
-	return p.sweep(dst, at)
+	return p.Sweep(dst, at)
 }
 
-// Seen takes in a tag that was found while a look is still under way, so that it
-// is told at once. The Scan that completes the look has to list it again.
-func (p *Presence) Seen(dst []Event, at time.Time, tag Tag) []Event { return p.see(dst, at, tag) }
-
-func (p *Presence) see(dst []Event, at time.Time, tag Tag) []Event {
+// See takes in one tag of a look that goes on, for readers that report tags one
+// by one: an arrival need not wait for the end of the look. Sweep ends the look.
+func (p *Presence) See(dst []Event, at time.Time, tag Tag) []Event {
 	for i := range p.sessions {
 		s := &p.sessions[i]
 		if s.tag == tag {
@@ -101,7 +96,9 @@ func (p *Presence) see(dst []Event, at time.Time, tag Tag) []Event {
 	return append(dst, Event{Kind: Arrived, Reader: p.reader, Tag: tag, At: at, Reads: 1})
 }
 
-func (p *Presence) sweep(dst []Event, at time.Time) []Event {
+// Sweep ends a look: tags in session that See was not told of since the last
+// Sweep were missed by it.
+func (p *Presence) Sweep(dst []Event, at time.Time) []Event {
 	keep := p.sessions[:0]
 	for _, s := range p.sessions {
 		if !s.seen {
@@ -114,6 +111,7 @@ func (p *Presence) sweep(dst []Event, at time.Time) []Event {
 				continue
 			}
 		}
+		s.seen = false
 		keep = append(keep, s)
 	}
 	clear(p.sessions[len(keep):])

@@ -125,17 +125,26 @@ func TestPresenceIdleScanAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A tag is told in the middle of a look, and only once.
-func TestPresenceSeenBeforeScan(t *testing.T) {
-	at := time.Unix(1000, 0)
-	p := drivers.NewPresence("bench", drivers.PresenceConfig{})
+// Tags that are told of one by one arrive at once, and a look ends with Sweep.
+func TestPresenceTagByTag(t *testing.T) {
+	p := drivers.NewPresence("r", drivers.PresenceConfig{Misses: 2, Absence: time.Second})
 	p.Settled(nil)
-	tag := drivers.Tag{ID: "DEADBEEF", Technology: drivers.ISO14443A}
-	events := p.Seen(nil, at, tag)
-	if len(events) != 1 || events[0].Kind != drivers.Arrived || events[0].Reads != 1 {
-		t.Fatalf("seen: %v, want its arrival", events)
+	at := time.Now()
+	a, b := drivers.Tag{ID: "AA"}, drivers.Tag{ID: "BB"}
+	if got := p.See(nil, at, a); len(got) != 1 || got[0].Kind != drivers.Arrived || got[0].Tag != a {
+		t.Fatalf("first read: %v", got)
 	}
-	if events := p.Scan(nil, at.Add(time.Millisecond), tag); len(events) != 0 || p.Missing() {
-		t.Errorf("the look that completes: %v, missing %v", events, p.Missing())
+	if got := p.See(nil, at, b); len(got) != 1 || got[0].Tag != b {
+		t.Fatalf("second tag: %v", got)
 	}
+	for range 3 { // only the first goes on being read
+		at = at.Add(time.Second)
+		if got := p.See(nil, at, a); len(got) != 0 {
+			t.Fatalf("read again: %v", got)
+		}
+		if got := p.Sweep(nil, at); len(got) == 1 && got[0].Kind == drivers.Departed && got[0].Tag == b {
+			return
+		}
+	}
+	t.Fatal("the tag that is not read any more has not departed")
 }

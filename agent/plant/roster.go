@@ -36,8 +36,9 @@ func (p *plant) decree(g *gateway, what string, changes ...ledger.Change) {
 	})
 }
 
-// retryAfter is when somebody tries again at a desk. It is no round number: what a
-// gateway does a second after something would fall into the same instant.
+// retryAfter is when somebody tries again at a desk, or goes on to what follows
+// from a statement. It is no round number: what a gateway does a second after
+// something would fall into the same instant.
 const retryAfter = time.Second + 389*time.Microsecond + 17*time.Nanosecond
 
 // hand makes a statement as soon as a gateway runs, and gives it to its desk.
@@ -156,7 +157,7 @@ func (p *plant) ticket(s Station) {
 		Station: s.Name, WorkCentre: s.Centre,
 	}
 	p.decree(office, "a ticket for "+s.Name, c)
-	p.at(time.Second, func() { p.redeem(office, s, publicKey(code).ID(), identity(code)) })
+	p.at(retryAfter, func() { p.redeem(office, s, publicKey(code).ID(), identity(code)) })
 }
 
 // redeem waits until the ticket is known at the office, redeems it there and puts
@@ -164,7 +165,7 @@ func (p *plant) ticket(s Station) {
 func (p *plant) redeem(office *gateway, s Station, code ledger.KeyID, key crypto.Signer) {
 	ticket, ok := office.replica.Roster().Ticket(code)
 	if !ok {
-		p.at(time.Second, func() { p.redeem(office, s, code, key) })
+		p.at(retryAfter, func() { p.redeem(office, s, code, key) })
 		return
 	}
 	p.hand(office, "redemption by "+s.Name, func() (ledger.Statement, error) {
@@ -203,7 +204,7 @@ func (p *plant) put(s Station, board string, from *gateway) {
 // counts.
 func (p *plant) outlaw(g, office *gateway) {
 	if office.disk.troubled() || office.life == nil {
-		p.at(time.Second, func() { p.outlaw(g, office) })
+		p.at(retryAfter, func() { p.outlaw(g, office) })
 		return
 	}
 	p.outcasts[g.id] = true

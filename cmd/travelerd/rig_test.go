@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -234,13 +235,13 @@ func (g *gateway) lamp() []string {
 
 // shows waits until a line of the light after the first n contains text, and
 // returns it with how many lines there are then.
-func (g *gateway) shows(n int, text string) (string, int) {
+func (g *gateway) shows(n int, texts ...string) (string, int) {
 	g.t.Helper()
 	var found string
-	g.until("light "+text, func() bool {
+	g.until("light "+strings.Join(texts, " or "), func() bool {
 		lines := g.lamp()
 		for i := n; i < len(lines); i++ {
-			if strings.Contains(lines[i], text) {
+			if slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(lines[i], t) }) {
 				found, n = lines[i], i+1
 				return true
 			}
@@ -263,7 +264,9 @@ func (g *gateway) desk() agent.Desk {
 	return d
 }
 
-// scan presents a tag, waits for the light and takes the tag away.
+// scan presents a tag, waits for the light and takes the tag away. On a machine
+// with too much to do the reader may fall silent for a moment; it then asks for
+// the tag once more, and gets it.
 func (g *gateway) scan(tag, want string) string {
 	g.t.Helper()
 	n := len(g.lamp())
@@ -272,11 +275,20 @@ func (g *gateway) scan(tag, want string) string {
 		kind = "classic1k"
 	}
 	ok(g.t, g.reader.Present(tag, kind))
-	line, n := g.shows(n, want)
+	line, n := g.shows(n, want, again)
 	ok(g.t, g.reader.Remove(tag))
-	g.shows(n, "IDLE")
+	_, n = g.shows(n, "IDLE")
+	for strings.Contains(line, again) {
+		ok(g.t, g.reader.Present(tag, kind))
+		line, n = g.shows(n, want, again)
+		ok(g.t, g.reader.Remove(tag))
+		_, n = g.shows(n, "IDLE")
+	}
 	return line
 }
+
+// again is what a light says of a tag that lay there when the reader came up.
+const again = "LIFT AND SCAN AGAIN"
 
 // ready waits until the daemon answers and its reader is up: a tag that is put
 // on a reader before is there, not scanned.

@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,11 +19,12 @@ type card struct {
 	atqa [2]byte // as a PN532 reports SENS_RES: high byte first, on the air it comes second
 	sak  byte
 	ats  []byte // answer to select, TL first; only tags that speak ISO/IEC 14443-4
-	read int    // how often a host was told of it
 
 	mu     sync.Mutex
+	read   int // how often a host was told of it since it came into the field
 	chip   silicon
 	mute   bool // it left the active state by itself and waits for the next selection
+	cipher bool // MIFARE Classic: it was authenticated and understands only what is encrypted
 	resets int  // how often it left the active state from outside
 }
 
@@ -53,8 +55,10 @@ const (
 type reply struct {
 	kind   replyKind
 	data   []byte
-	nibble byte // 0xA is ACK, others are NAK
-	left   bool // the tag is not active any more; it stays silent until it is selected again
+	nibble byte   // 0xA is ACK, others are NAK
+	left   bool   // the tag is not active any more; it stays silent until it is selected again
+	stored []byte // what a page or block holds since the command wrote it
+	unit   int    // its number
 }
 
 // ackNibble says yes. The NAKs are those of NXP's data sheets
@@ -63,13 +67,19 @@ const (
 	ackNibble    = 0xA
 	nakArgument  = 0x0 // invalid argument; MIFARE Classic: invalid operation, buffer valid
 	nakOperation = 0x4 // counter overflow; MIFARE Classic: invalid operation, buffer invalid
-	nakProgram   = 0x5 // EEPROM error
 )
 
 func acked() reply           { return reply{kind: acknowledge, nibble: ackNibble} }
 func naked(why byte) reply   { return reply{kind: acknowledge, nibble: why, left: true} }
 func framed(b ...byte) reply { return reply{kind: frame, data: b} }
 func gone() reply            { return reply{left: true} }
+
+// kept acknowledges a write.
+func kept(unit int, b []byte) reply {
+	r := acked()
+	r.unit, r.stored = unit, slices.Clone(b)
+	return r
+}
 
 // cardKind is what a type of tag says of itself.
 type cardKind struct {
@@ -87,10 +97,7 @@ func cardKinds() map[string]cardKind {
 		"classic1k": {sizes: []int{4, 7}, atqa: [2]byte{0x00, 0x04}, sak: 0x08, chip: newClassic(64)},
 		"classic4k": {sizes: []int{4, 7}, atqa: [2]byte{0x00, 0x02}, sak: 0x18, chip: newClassic(256)},
 		// No tag of NXP's has ten bytes; a reader has to be ready for them all the same.
-		"desfire": {
-			sizes: []int{4, 7, 10}, atqa: [2]byte{0x03, 0x04}, sak: 0x20, ats: []byte{0x06, 0x75, 0x77, 0x81, 0x02, 0x80},
-			chip: func([]byte) silicon { return &sealed{} },
-		},
+		"desfire": {sizes: []int{4, 7, 10}, atqa: [2]byte{0x03, 0x04}, sak: 0x20, ats: desfireATS(), chip: newSealed},
 	}
 	for kind, model := range type2Models() {
 		kinds[kind] = cardKind{sizes: []int{7}, atqa: [2]byte{0x00, 0x04}, chip: newType2(model)}
@@ -163,14 +170,16 @@ func (c *card) command(cmd []byte) reply {
 func (c *card) authenticate(keyB bool, block byte, key [6]byte, uid [4]byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cipher = false
 	ok := !c.mute && slices.Equal(uid[:], c.uid[len(c.uid)-4:]) && c.chip.authenticate(keyB, block, key)
 	c.follow(!ok)
+	c.cipher = ok
 	return ok
 }
 
 func (c *card) follow(left bool) {
 	if left {
-		c.mute = true
+		c.mute, c.cipher = true, false
 		c.chip.reset()
 	}
 }
@@ -180,7 +189,7 @@ func (c *card) follow(left bool) {
 func (c *card) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mute = false
+	c.mute, c.cipher = false, false
 	c.resets++
 	c.chip.reset()
 }
@@ -190,6 +199,21 @@ func (c *card) session() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.resets
+}
+
+// told counts that a host was told of the tag.
+func (c *card) told() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read++
+	return c.read
+}
+
+// encrypts reports whether the tag understands only what is encrypted.
+func (c *card) encrypts() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cipher
 }
 
 // eeprom is what a tag stores, in pages or blocks.
@@ -219,11 +243,22 @@ func (m *eeprom) program(n int, b []byte, guarded bool) bool {
 	return true
 }
 
+// desfireATS is the answer to select of a MIFARE DESFire EV1 (AN10833).
+func desfireATS() []byte { return []byte{0x06, 0x75, 0x77, 0x81, 0x02, 0x80} }
+
 // sealed is a chip whose memory is none of the emulator's business: the tag can
-// be selected, and answers no command.
+// be selected and answers the request for its ATS, and nothing else.
 type sealed struct{ eeprom }
 
-func (s *sealed) command([]byte) reply                  { return gone() }
+func newSealed([]byte) silicon { return &sealed{} }
+
+func (s *sealed) command(cmd []byte) reply {
+	if cmd[0] == 0xE0 && len(cmd) == 2 {
+		return framed(desfireATS()...)
+	}
+	return gone()
+}
+
 func (s *sealed) authenticate(bool, byte, [6]byte) bool { return false }
 func (s *sealed) reset()                                {}
-func (s *sealed) lock(int) error                        { return fmt.Errorf("this type of tag has no memory here") }
+func (s *sealed) lock(int) error                        { return errors.New("this type of tag has no memory here") }

@@ -195,7 +195,7 @@ func (c *classic) command(cmd []byte) reply {
 		c.step, c.block = cmd[0], block
 		return acked()
 	case cmd[0] == classicTransfer && block != 0 && !trailer && c.loaded && c.may(rights.decrement):
-		return c.transfer(block)
+		return c.keep(block, valueBlock(c.buffer, c.address))
 	}
 	return naked(c.no())
 }
@@ -250,11 +250,11 @@ func valueBlock(value int32, address byte) []byte {
 	return append(b, address, ^address, address, ^address)
 }
 
-func (c *classic) transfer(block int) reply {
-	if !c.program(block, valueBlock(c.buffer, c.address), false) {
+func (c *classic) keep(block int, b []byte) reply {
+	if !c.program(block, b, false) {
 		return gone()
 	}
-	return acked()
+	return kept(block, c.at(block))
 }
 
 func (c *classic) readTrailer(block int, bits byte) reply {
@@ -290,10 +290,7 @@ func (c *classic) write(block int, b []byte) reply {
 			}
 		}
 	}
-	if !c.program(block, b, false) {
-		return gone()
-	}
-	return acked()
+	return c.keep(block, b)
 }
 
 // lock implements silicon: rights 010, read with either key and never written,

@@ -3,9 +3,12 @@
 // bytes, and fails in the same ways, as one on a desk. Programs that know
 // nothing of it, such as libnfc's, work against it.
 //
-// A device ([PN532], [Scale]) speaks its protocol on any line of bytes. A
-// [Socket] gives it a pseudo-terminal behind a path that stays the same when the
-// device is unplugged and plugged in again. A [Console] drives either by typed
+// Tags in a reader's field have the memory and the commands of their chips, and
+// keep what is written to them ([Tags]).
+//
+// A device ([PN532], [Scale]) speaks its protocol on any line of bytes; a [Button]
+// is a pin. A [Socket] gives a device a pseudo-terminal behind a path that stays the
+// same when it is unplugged and plugged in again. A [Console] drives it by typed
 // commands and reports what the host did.
 //
 // The protocols are written here a second time on purpose, apart from the

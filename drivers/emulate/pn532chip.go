@@ -19,11 +19,17 @@ type pn532Chip struct {
 	rats      bool // automatic RATS
 	registers map[uint16]byte
 
-	pending  *search // a look at the field that goes on until a tag comes
-	deadline <-chan time.Time
-	last     []byte // the last response, for a NACK
-	commands int
-	looks    int
+	targets []*target // by logical number, from 1 on
+	active  int       // the number of the one that is selected; 0 means none
+	halted  []*target // that were told to be quiet, in the session that began then
+	heard   map[*card]*heardTag
+
+	pending   *search // a look at the field that goes on until a tag comes
+	deadline  <-chan time.Time
+	last      []byte // the last response, for a NACK
+	commands  int
+	looks     int
+	exchanges int
 }
 
 // search is a look at the field under way.
@@ -43,6 +49,8 @@ func (c *pn532Chip) powerUp() {
 func (c *pn532Chip) forget() {
 	c.carrier, c.retries, c.rats = false, 0xFF, true
 	c.registers = map[uint16]byte{}
+	c.heard = map[*card]*heardTag{}
+	c.release()
 	c.abandon()
 }
 
@@ -114,7 +122,7 @@ func (c *pn532Chip) command(cmd []byte) {
 	}
 	if c.faults.take(FaultStale) {
 		id, _ := newCard(StaleTag, "")
-		c.send(chipFrame(c.list([]*card{id})))
+		c.send(chipFrame(append([]byte{0x4B, 1}, c.target(1, id)...)))
 	}
 	c.send(pn532Ack)
 	response, s := c.execute(cmd)
@@ -151,15 +159,16 @@ func (c *pn532Chip) execute(cmd []byte) ([]byte, *search) {
 	code, args := cmd[0], cmd[1:]
 	response := []byte{code + 1}
 	switch code {
-	case 0x00: // Diagnose: communication line test, else "fine"
-		if len(args) > 0 && args[0] != 0x00 {
-			return append(response, 0x00), nil
-		}
-		return append(response, args...), nil
+	case 0x00: // Diagnose
+		return c.diagnose(response, args), nil
 	case 0x02: // GetFirmwareVersion: PN532 v1.6, ISO 18092, 14443 A and B
 		return append(response, 0x32, 0x01, 0x06, 0x07), nil
-	case 0x04: // GetGeneralStatus: no error, field, no targets, no SAM
-		return append(response, 0x00, oneIf(c.carrier), 0x00, 0x80), nil
+	case 0x04: // GetGeneralStatus: no error, field, targets at 106 kbit/s, no SAM
+		response = append(response, 0x00, oneIf(c.carrier), byte(len(c.targets)))
+		for i := range c.targets {
+			response = append(response, byte(i+1), 0x00, 0x00, 0x00)
+		}
+		return append(response, 0x80), nil
 	case 0x06: // ReadRegister
 		return c.readRegisters(response, args), nil
 	case 0x08: // WriteRegister
@@ -181,11 +190,14 @@ func (c *pn532Chip) execute(cmd []byte) ([]byte, *search) {
 		return append(response, 0x00), nil
 	case 0x32: // RFConfiguration
 		return c.configureRF(response, args), nil
-	case 0x40, 0x42: // InDataExchange, InCommunicateThru: nobody answers in time
-		return append(response, 0x01), nil
-	case 0x44, 0x52, 0x54: // InDeselect, InRelease, InSelect
-		c.tell(Act{Verb: DidRelease})
-		return append(response, 0x00), nil
+	case 0x40: // InDataExchange
+		return c.dataExchange(response, args), nil
+	case 0x42: // InCommunicateThru
+		return append(response, c.communicateThru(args)...), nil
+	case 0x44, 0x52, 0x54, 0x4E: // InDeselect, InRelease, InSelect, InPSL
+		return append(response, c.choose(code, args)), nil
+	case 0x46, 0x50, 0x56: // InJumpForPSL, InATR, InJumpForDEP: nobody speaks DEP here
+		return append(response, statusTimeout), nil
 	case 0x4A:
 		return c.listPassive(args)
 	case 0x60:
@@ -194,20 +206,16 @@ func (c *pn532Chip) execute(cmd []byte) ([]byte, *search) {
 	return nil, nil
 }
 
-// readRegisters answers ReadRegister; the values follow without a status byte,
-// in contrast to other chips of the family.
-func (c *pn532Chip) readRegisters(response, args []byte) []byte {
-	for ; len(args) >= 2; args = args[2:] {
-		response = append(response, c.registers[uint16(args[0])<<8|uint16(args[1])])
+// diagnose carries out the self tests, which find the chip well, the one of the
+// line, and the one that asks whether a tag with ISO/IEC 14443-4 is still there.
+func (c *pn532Chip) diagnose(response, args []byte) []byte {
+	switch {
+	case len(args) > 0 && args[0] == 0x00:
+		return append(response, args...)
+	case len(args) > 0 && args[0] == 0x06 && (c.selected() == nil || c.selected().sak&0x20 == 0):
+		return append(response, statusTimeout)
 	}
-	return response
-}
-
-func (c *pn532Chip) writeRegisters(response, args []byte) []byte {
-	for ; len(args) >= 3; args = args[3:] {
-		c.registers[uint16(args[0])<<8|uint16(args[1])] = args[2]
-	}
-	return response
+	return append(response, 0x00)
 }
 
 func (c *pn532Chip) configureRF(response, args []byte) []byte {
@@ -216,6 +224,9 @@ func (c *pn532Chip) configureRF(response, args []byte) []byte {
 		on := args[1]&0x01 != 0
 		if c.carrier && !on {
 			c.tell(Act{Verb: DidRelease, Text: "field off"})
+		}
+		if !on {
+			c.powerless()
 		}
 		c.carrier = on
 	case len(args) == 4 && args[0] == 0x05:
@@ -241,8 +252,9 @@ func (c *pn532Chip) listPassive(args []byte) ([]byte, *search) {
 	return nil, s
 }
 
-// list makes the response to InListPassiveTarget.
+// list makes the response to InListPassiveTarget, and selects the tags.
 func (c *pn532Chip) list(found []*card) []byte {
+	c.take(found)
 	response := []byte{0x4B, byte(len(found))}
 	for i, t := range found {
 		response = append(response, c.target(i+1, t)...)
@@ -277,6 +289,7 @@ func (c *pn532Chip) autoPoll(args []byte) ([]byte, *search) {
 		c.deadline = time.After(rounds * 150 * time.Millisecond)
 	}
 	return nil, &search{limit: limit, answer: func(found []*card) []byte {
+		c.take(found)
 		response := []byte{0x61, byte(len(found))}
 		for i, t := range found {
 			kind := byte(0x10)
@@ -316,8 +329,11 @@ func (c *pn532Chip) look(s *search) bool {
 	return true
 }
 
+// matching returns the tags that a search finds. Those that were halted answer
+// only if no other does: libnfc finds the second tag by halting the first.
 func (c *pn532Chip) matching(s *search) []*card {
 	found := c.field()
+	slices.SortStableFunc(found, func(a, b *card) int { return int(oneIf(c.halts(a))) - int(oneIf(c.halts(b))) })
 	if s.wanted != nil {
 		found = slices.DeleteFunc(found, func(t *card) bool { return !bytes.Equal(t.cascaded(), s.wanted) })
 	}
@@ -334,8 +350,7 @@ func (c *pn532Chip) air(d time.Duration) {
 // count tells that the host was told of tags.
 func (c *pn532Chip) count(found []*card) {
 	for _, t := range found {
-		t.read++
-		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.read})
+		c.tell(Act{Verb: DidRead, Tag: t.id(), Count: t.told()})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +15,8 @@ import (
 const (
 	FaultOverload  = "overload"  // the load is above the range
 	FaultUnderload = "underload" // the load is below the range
-	FaultSyntax    = "syntax"    // every command is answered ES
+	FaultSyntax    = "syntax"    // every command is refused as unknown
+	FaultRange     = "range"     // the load is more than can be zeroed or tared
 )
 
 // stability is how long a scale waits for a moving load before it gives up.
@@ -23,29 +25,54 @@ const stability = 10 * time.Second
 // longestCommandLine bounds a line that a host sends.
 const longestCommandLine = 64
 
-// Scale is a Mettler Toledo balance that speaks MT-SICS level 0 and the parts
-// of level 1 that tare it. Its display shows what Weigh set, as text.
+// The protocols that a scale can be set to, and how one of A&D answers a command
+// that asks for no weight.
+const (
+	SpeakSICS     = "mt-sics"  // as it comes from Mettler Toledo
+	SpeakAD       = "and"      // A&D standard format, commands are echoed (EK, HV)
+	SpeakADCodes  = "and-ak"   // commands are answered AK when they come and when they are done, or EC,Exx (FX, GX with erCd 1)
+	SpeakADSilent = "and-mute" // commands are not answered (FX, GX as they leave the works)
+)
+
+// Scale is a balance that speaks MT-SICS level 0 and the parts of level 1 that
+// tare it, or A&D's standard format. Its display shows what Weigh set, as text,
+// less what the host zeroed or tared.
 type Scale struct {
 	observers
 	faults  *faults
 	changed chan struct{}
+	printed chan struct{} // its print key was pressed
 
-	mu          sync.Mutex
-	value, unit string
-	stable      bool
-	weighed     int // how often the host was told of this load
+	mu      sync.Mutex
+	speaks  string
+	load    load
+	weighed int // how often the host was told of this load
 }
 
-// NewScale returns a scale that shows 0.00 g.
+// NewScale returns a scale that speaks MT-SICS and shows 0.00 g.
 func NewScale() *Scale {
 	return &Scale{
-		faults: newFaults(FaultOverload, FaultUnderload, FaultSyntax), changed: make(chan struct{}, 1),
-		value: "0.00", unit: "g", stable: true,
+		faults:  newFaults(FaultOverload, FaultUnderload, FaultSyntax, FaultRange),
+		changed: make(chan struct{}, 1), printed: make(chan struct{}, 1),
+		speaks: SpeakSICS, load: load{value: "0.00", unit: "g", stable: true},
 	}
 }
 
+// Speak sets the protocol, one of the Speak constants.
+func (d *Scale) Speak(protocol string) error {
+	known := []string{SpeakSICS, SpeakAD, SpeakADCodes, SpeakADSilent}
+	if !slices.Contains(known, protocol) {
+		return fmt.Errorf("no protocol %q, there are: %s", protocol, strings.Join(known, " "))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.speaks = protocol
+	return nil
+}
+
 // Weigh puts a load on the scale: the value and unit that it shows, as they
-// are, and whether it has come to rest.
+// are, and whether it has come to rest. In another unit than before, what was
+// zeroed and tared is forgotten.
 func (d *Scale) Weigh(value, unit string, stable bool) error {
 	if len(value) == 0 || len(value) > 10 || strings.Trim(value, "+-.0123456789") != "" {
 		return fmt.Errorf("value %q does not fit the display, write up to ten characters like 12.5", value)
@@ -54,13 +81,22 @@ func (d *Scale) Weigh(value, unit string, stable bool) error {
 		return fmt.Errorf("unit %q does not fit the display, write one like g", unit)
 	}
 	d.mu.Lock()
-	d.value, d.unit, d.stable, d.weighed = value, unit, stable, 0
+	d.load.put(value, unit, stable)
+	d.weighed = 0
 	d.mu.Unlock()
 	select {
 	case d.changed <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+// Print presses the print key: the host is told what the display shows, unasked.
+func (d *Scale) Print() {
+	select {
+	case d.printed <- struct{}{}:
+	default:
+	}
 }
 
 // Fault switches a fault on or off.
@@ -74,6 +110,11 @@ func (d *Scale) Do(command string) error {
 		return d.Weigh(words[1], words[2], true)
 	case len(words) == 4 && words[0] == "weigh" && words[3] == "unstable":
 		return d.Weigh(words[1], words[2], false)
+	case command == "print":
+		d.Print()
+		return nil
+	case len(words) == 2 && words[0] == "speak":
+		return d.Speak(words[1])
 	case len(words) >= 1 && words[0] == "fault":
 		name, on, err := parseFault(words[1:])
 		if err != nil {
@@ -86,7 +127,7 @@ func (d *Scale) Do(command string) error {
 
 // Help implements [Device].
 func (d *Scale) Help() string {
-	return "weigh VALUE UNIT [unstable]\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
+	return "weigh VALUE UNIT [unstable]\nprint\nspeak PROTOCOL      (mt-sics and and-ak and-mute)\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
 }
 
 // Serve implements [Device].
@@ -103,7 +144,8 @@ type scaleSession struct {
 	*Scale
 	wire    *wire
 	in      []byte
-	waiting <-chan time.Time // a command S waits for the load to rest
+	waiting string           // the command that waits for the load to rest
+	limit   <-chan time.Time // when it gives up
 }
 
 func (s *scaleSession) loop(chunks <-chan []byte) {
@@ -116,12 +158,23 @@ func (s *scaleSession) loop(chunks <-chan []byte) {
 			s.in = append(s.in, chunk...)
 			s.lines()
 		case <-s.changed:
-			if s.waiting != nil {
-				s.weigh("S")
+			if s.waiting != "" {
+				s.carryOut(s.waiting)
 			}
-		case <-s.waiting:
-			s.waiting = nil
-			s.say("S I")
+		case <-s.printed:
+			if s.sics() {
+				s.carryOutSICS("SI")
+			} else {
+				s.readingAD()
+			}
+		case <-s.limit:
+			command := s.waiting
+			s.rest()
+			if s.sics() {
+				s.say(command + " I")
+			} else {
+				s.refuseAD(errorUnstable)
+			}
 		}
 	}
 }
@@ -133,7 +186,7 @@ func (s *scaleSession) lines() {
 		if end < 0 {
 			if len(s.in) > longestCommandLine {
 				s.in = s.in[:0]
-				s.say("ET")
+				s.garbled()
 			}
 			return
 		}
@@ -145,69 +198,75 @@ func (s *scaleSession) lines() {
 	}
 }
 
+// garbled answers a command that is too long to be one.
+func (s *scaleSession) garbled() {
+	if s.sics() {
+		s.say("ET")
+	} else {
+		s.refuseAD(errorLength)
+	}
+}
+
 func (s *scaleSession) command(command string) {
-	if s.waiting != nil {
-		s.waiting = nil
+	if s.waiting != "" && (s.sics() || command != "Q") {
+		s.rest()
 		s.tell(Act{Verb: DidAbort})
 	}
-	switch {
-	case s.faults.on(FaultSyntax):
-		s.say("ES")
-	case command == "S", command == "SI":
-		s.weigh(command)
-	case command == "@":
-		s.say(`I4 A "B021002593"`)
-	case command == "I4":
-		s.say(`I4 A "B021002593"`)
-	case command == "I2":
-		s.say(`I2 A "MS3002S Excellence 3200.01 g"`)
-	case command == "Z", command == "ZI", command == "T", command == "TI":
-		s.zero(command)
-	default:
-		s.say("ES")
+	if s.sics() {
+		s.commandSICS(command)
+	} else {
+		s.commandAD(command)
 	}
 }
 
-// weigh answers S (wait until stable) and SI (at once).
-func (s *scaleSession) weigh(command string) {
-	s.mu.Lock()
-	value, unit, stable := s.value, s.unit, s.stable
-	s.mu.Unlock()
-	switch {
-	case s.faults.on(FaultOverload):
-		s.say("S +")
-	case s.faults.on(FaultUnderload):
-		s.say("S -")
-	case stable:
-		s.waiting = nil
-		s.say(fmt.Sprintf("S S %10s %s", value, unit))
-		s.mu.Lock()
-		s.weighed++
-		count := s.weighed
-		s.mu.Unlock()
-		s.tell(Act{Verb: DidWeigh, Count: count, Text: value + " " + unit})
-	case command == "SI":
-		s.say(fmt.Sprintf("S D %10s %s", value, unit))
-	case s.waiting == nil:
-		s.waiting = time.After(stability)
+// carryOut does what a command wants of the load, now or once it is at rest.
+func (s *scaleSession) carryOut(command string) {
+	if s.sics() {
+		s.carryOutSICS(command)
+	} else {
+		s.carryOutAD(command)
 	}
 }
 
-// zero sets the display to zero, for zeroing and for taring.
-func (s *scaleSession) zero(command string) {
+// await has a command wait for the load to rest.
+func (s *scaleSession) await(command string) {
+	if s.waiting == "" {
+		s.waiting, s.limit = command, time.After(stability)
+	}
+}
+
+// rest ends the waiting.
+func (s *scaleSession) rest() { s.waiting, s.limit = "", nil }
+
+func (s *scaleSession) sics() bool {
 	s.mu.Lock()
-	s.value, s.weighed = "0.00", 0
-	unit := s.unit
+	defer s.mu.Unlock()
+	return s.speaks == SpeakSICS
+}
+
+// shown is what the display says.
+func (s *scaleSession) shown() (value, unit string, stable bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load.shown(), s.load.unit, s.load.stable
+}
+
+// change changes what is subtracted from the load.
+func (s *scaleSession) change(command string, do func(*load)) {
+	s.mu.Lock()
+	do(&s.load)
+	s.weighed = 0
 	s.mu.Unlock()
 	s.tell(Act{Verb: DidConfigure, Text: command})
-	switch command {
-	case "Z":
-		s.say("Z A")
-	case "ZI":
-		s.say("ZI S")
-	default:
-		s.say(fmt.Sprintf("%s S %10s %s", command, "0.00", unit))
-	}
+}
+
+// told notes that the host was told a stable weight.
+func (s *scaleSession) told(value, unit string) {
+	s.mu.Lock()
+	s.weighed++
+	count := s.weighed
+	s.mu.Unlock()
+	s.tell(Act{Verb: DidWeigh, Count: count, Text: value + " " + unit})
 }
 
 func (s *scaleSession) say(line string) {

@@ -145,8 +145,10 @@ func TestConsole(t *testing.T) {
 		command(tt.typed)
 		see(tt.want)
 	}
-	for range 3 { // the rest of the help
-		<-lines
+	for line := range lines { // the rest of the help
+		if line == "quit" {
+			break
+		}
 	}
 	h.run(dialogue{{wake, ack + "0000ff02fed5151600"}})
 	see("host configure normal mode")
@@ -193,11 +195,11 @@ func TestScale(t *testing.T) {
 		{"weigh 1.020 kg unstable", "SI", "S D      1.020 kg"},
 		{"weigh 1.020 kg", "SI", "S S      1.020 kg"},
 		{"", "Z", "Z A"},
-		{"", "S", "S S       0.00 kg"},
+		{"", "S", "S S      0.000 kg"},
 		{"fault overload", "S", "S +"},
 		{"fault overload off", "@", `I4 A "B021002593"`},
 		{"fault underload", "S", "S -"},
-		{"fault underload off", "T", "T S       0.00 kg"},
+		{"fault underload off", "T", "T S      0.000 kg"},
 		{"fault syntax", "S", "ES"},
 		{"fault syntax off", "XYZZY", "ES"},
 		{"", strings.Repeat("x", 100), "ET"},

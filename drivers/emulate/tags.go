@@ -44,7 +44,9 @@ func (s *Tags) present(uid, kind string) (*card, error) {
 	if old := s.cards[id]; old != nil && (kind == "" || kind == old.kind) {
 		c = old
 	}
+	c.mu.Lock()
 	c.read = 0
+	c.mu.Unlock()
 	s.cards[id], s.fielded[id] = c, true
 	s.order = append(slices.DeleteFunc(s.order, func(x string) bool { return x == id }), id)
 	for i := 0; len(s.order) > rememberedTags && i < len(s.order); i++ {

@@ -150,7 +150,7 @@ func (s *session) recognise(id *identifier) error {
 	}
 	f.known[f.n] = sighting{identifier: *id, tag: tag, seen: true}
 	f.n++
-	s.events = s.presence.Seen(s.events, f.at, tag)
+	s.events = s.presence.See(s.events, f.at, tag)
 	return nil
 }
 

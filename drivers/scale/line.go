@@ -14,7 +14,8 @@ import (
 // make one longer.
 const MaxLine = 80
 
-// ErrScale: the scale refuses a command (ES, ET or EL).
+// ErrScale: the scale refuses a command (ES, ET or EL; EC, ? or I), or did not do
+// what it was told to.
 var ErrScale = errors.New("scale refuses the command")
 
 // Lines cuts a stream into lines that end with LF, with or without CR. Lines
@@ -70,12 +71,9 @@ func ParseWeight(line string) (drivers.Weight, error) {
 		return 0, fmt.Errorf("%w: put the pan on and zero the scale", drivers.ErrUnderload)
 	case "S L":
 		return 0, fmt.Errorf("%w: S L, parameter not allowed", ErrScale)
-	case "ES":
-		return 0, fmt.Errorf("%w: ES, command not known; set the scale to MT-SICS", ErrScale)
-	case "ET":
-		return 0, fmt.Errorf("%w: ET, transmission error; check baud rate and parity", ErrScale)
-	case "EL":
-		return 0, fmt.Errorf("%w: EL, it cannot do that now", ErrScale)
+	}
+	if err := refusal(line); err != nil {
+		return 0, err
 	}
 	status, value, unit, ok := fields(line)
 	switch {
@@ -84,7 +82,24 @@ func ParseWeight(line string) (drivers.Weight, error) {
 	case status == "D":
 		return 0, fmt.Errorf("%w: the load moves", drivers.ErrUnstable)
 	}
-	w, err := drivers.ParseWeight(value, unit)
+	return nonNegative(drivers.ParseWeight(value, unit))
+}
+
+// refusal returns the error of a line that refuses any command of MT-SICS.
+func refusal(line string) error {
+	switch line {
+	case "ES":
+		return fmt.Errorf("%w: ES, command not known; set the scale to MT-SICS", ErrScale)
+	case "ET":
+		return fmt.Errorf("%w: ET, transmission error; check baud rate and parity", ErrScale)
+	case "EL":
+		return fmt.Errorf("%w: EL, it cannot do that now", ErrScale)
+	}
+	return nil
+}
+
+// nonNegative passes a weight on if it can be one.
+func nonNegative(w drivers.Weight, err error) (drivers.Weight, error) {
 	switch {
 	case errors.Is(err, drivers.ErrUnit), errors.Is(err, drivers.ErrPrecision), errors.Is(err, drivers.ErrOverload):
 		return 0, err

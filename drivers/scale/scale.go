@@ -1,15 +1,14 @@
-// Package scale drives scales that speak MT-SICS (Mettler Toledo Standard
-// Interface Command Set, reference manual 11780711) over a serial port. It
-// reports stable weights in whole milligrams and nothing else: a moving load,
-// another unit or a value below zero is an error, never a weight.
+// Package scale drives scales over a serial port that speak MT-SICS (Mettler
+// Toledo Standard Interface Command Set, reference manual 11780711) or the
+// standard format of A&D (manuals of EK-L, HV-G, FX-i, HR-A). It reports stable
+// weights in whole milligrams and nothing else: a moving load, another unit or a
+// value below zero is an error, never a weight.
 package scale
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,8 +16,11 @@ import (
 )
 
 const (
-	// DefaultBaud is what scales are set to when they leave the works.
+	// DefaultBaud is what MT-SICS scales are set to when they leave the works, with
+	// 8 data bits and no parity.
 	DefaultBaud = 9600
+	// DefaultBaudAD is the same for A&D, with 7 data bits and even parity.
+	DefaultBaudAD = 2400
 	// DefaultPatience is how long Weigh waits for the load to come to rest. A
 	// scale itself gives up after some ten seconds.
 	DefaultPatience = 12 * time.Second
@@ -31,19 +33,49 @@ const (
 	closeGrace   = 300 * time.Millisecond
 )
 
+// Protocol is what a scale speaks.
+type Protocol uint8
+
+// The protocols. MT-SICS is the one that a scale can be cancelled in, so that a
+// tare ends where a Weigh is cancelled or the load does not come to rest: the
+// command that does it also resets the scale.
+const (
+	// Detect asks for MT-SICS first and then for A&D at each connection, on the
+	// configured port only. Neither question changes a weight.
+	Detect Protocol = iota
+	SICS
+	AD
+)
+
+// String returns "detect", "MT-SICS" or "A&D".
+func (p Protocol) String() string {
+	switch p {
+	case Detect:
+		return "detect"
+	case SICS:
+		return "MT-SICS"
+	case AD:
+		return "A&D"
+	}
+	return fmt.Sprintf("protocol(%d)", uint8(p))
+}
+
 // Config describes one scale. Name and Open are needed.
 type Config struct {
 	Name string         // Info.Name
 	Port string         // Info.Port: where Open leads, for people
 	Open drivers.Opener // for example drivers.Serial{Path: …, Baud: scale.DefaultBaud}.Open
-	// Patience is the longest wait of Weigh; 0 means DefaultPatience.
+	// Protocol is what the scale speaks.
+	Protocol Protocol
+	// Patience is the longest wait of Weigh, Zero and Tare; 0 means
+	// DefaultPatience.
 	Patience time.Duration
 	// Supervisor paces reconnection; its Name is set by New.
 	Supervisor drivers.Supervisor
 }
 
 // Scale is a scale on a port. It implements [drivers.Device] and
-// [drivers.Scale].
+// [drivers.Tarer].
 type Scale struct {
 	cfg      Config
 	requests chan request
@@ -53,15 +85,42 @@ type Scale struct {
 	live  chan struct{} // closed when the connection ends; nil while there is none
 }
 
-// request is one Weigh on its way to the goroutine that owns the port.
+// action is what a scale can be asked to do.
+type action uint8
+
+const (
+	weigh action = iota
+	zero
+	tare
+	clearTare
+)
+
+func (a action) String() string {
+	return [...]string{"weigh", "zero", "tare", "clear the tare"}[a]
+}
+
+// request is one action on its way to the goroutine that owns the port.
 type request struct {
-	ctx   context.Context
-	reply chan<- reply
+	ctx    context.Context
+	action action
+	reply  chan<- reply
 }
 
 type reply struct {
 	weight drivers.Weight
 	err    error
+}
+
+// dialect is a protocol at work.
+type dialect interface {
+	// hello asks once whether the scale speaks it and returns what it is; the error
+	// wraps ErrSilent or ErrProtocol if it does not.
+	hello(ctx context.Context, c *connection) (model string, err error)
+	// ping makes sure that the scale is still there.
+	ping(ctx context.Context, c *connection) error
+	// do carries out a request. It ends with the first of both contexts and
+	// returns, as lost, the reason why the connection is of no more use.
+	do(run context.Context, r request, c *connection, patience time.Duration) (_ drivers.Weight, err, lost error)
 }
 
 // New returns a scale that is opened by Run.
@@ -73,6 +132,8 @@ func New(cfg Config) (*Scale, error) {
 		return nil, fmt.Errorf("scale %q has no port", cfg.Name)
 	case cfg.Patience < 0:
 		return nil, fmt.Errorf("scale %q: patience %v is negative", cfg.Name, cfg.Patience)
+	case cfg.Protocol > AD:
+		return nil, fmt.Errorf("scale %q: no %v, there are detect, MT-SICS and A&D", cfg.Name, cfg.Protocol)
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
@@ -81,7 +142,8 @@ func New(cfg Config) (*Scale, error) {
 	return &Scale{cfg: cfg, requests: make(chan request)}, nil
 }
 
-// Info implements [drivers.Device]. Model carries the serial number.
+// Info implements [drivers.Device]. Model is the protocol, with MT-SICS the serial
+// number as well.
 func (s *Scale) Info() drivers.Info {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,24 +152,41 @@ func (s *Scale) Info() drivers.Info {
 
 // Weigh implements [drivers.Scale]. When ctx ends first, the command is
 // cancelled at the scale as well.
-func (s *Scale) Weigh(ctx context.Context) (drivers.Weight, error) {
+func (s *Scale) Weigh(ctx context.Context) (drivers.Weight, error) { return s.request(ctx, weigh) }
+
+// Zero implements [drivers.Tarer].
+func (s *Scale) Zero(ctx context.Context) error { return s.control(ctx, zero) }
+
+// Tare implements [drivers.Tarer].
+func (s *Scale) Tare(ctx context.Context) error { return s.control(ctx, tare) }
+
+// ClearTare implements [drivers.Tarer]. Scales of A&D that do not confirm commands
+// cannot be trusted to have done it: ErrSilent, set them to send codes (erCd 1).
+func (s *Scale) ClearTare(ctx context.Context) error { return s.control(ctx, clearTare) }
+
+func (s *Scale) control(ctx context.Context, a action) error {
+	_, err := s.request(ctx, a)
+	return err
+}
+
+func (s *Scale) request(ctx context.Context, a action) (drivers.Weight, error) {
 	s.mu.Lock()
 	live := s.live
 	s.mu.Unlock()
 	if live == nil {
-		return 0, fmt.Errorf("weigh on %s: %w", s.cfg.Name, drivers.ErrDown)
+		return 0, fmt.Errorf("%v on %s: %w", a, s.cfg.Name, drivers.ErrDown)
 	}
 	answer := make(chan reply, 1)
 	select {
-	case s.requests <- request{ctx, answer}:
+	case s.requests <- request{ctx, a, answer}:
 	case <-live:
-		return 0, fmt.Errorf("weigh on %s: %w", s.cfg.Name, drivers.ErrDown)
+		return 0, fmt.Errorf("%v on %s: %w", a, s.cfg.Name, drivers.ErrDown)
 	case <-ctx.Done():
-		return 0, fmt.Errorf("weigh on %s: %w", s.cfg.Name, ctx.Err())
+		return 0, fmt.Errorf("%v on %s: %w", a, s.cfg.Name, ctx.Err())
 	}
 	r := <-answer // always comes: the owner of the port replies before it does anything else
 	if r.err != nil {
-		return 0, fmt.Errorf("weigh on %s: %w", s.cfg.Name, r.err)
+		return 0, fmt.Errorf("%v on %s: %w", a, s.cfg.Name, r.err)
 	}
 	return r.weight, nil
 }
@@ -122,17 +201,39 @@ func (s *Scale) Run(ctx context.Context, out chan<- drivers.Event) error {
 		defer port.Close()
 		defer drivers.Guard(ctx, port, closeGrace)()
 		c := &connection{port: port}
-		serial, err := c.ask(ctx, "@")
+		speaks, model, err := s.greet(ctx, c)
 		if err != nil {
 			return err
 		}
 		live := make(chan struct{})
-		s.connected(live, "MT-SICS "+serial)
+		s.connected(live, model)
 		defer close(live)
 		defer s.connected(nil, "")
 		up()
-		return s.serve(ctx, c)
+		return s.serve(ctx, c, speaks)
 	}, out)
+}
+
+// greet finds out what the scale speaks, among what it may.
+func (s *Scale) greet(ctx context.Context, c *connection) (dialect, string, error) {
+	dialects := map[Protocol][]dialect{Detect: {sics{}, ad{}}, SICS: {sics{}}, AD: {ad{}}}[s.cfg.Protocol]
+	var failed error
+	for range attempts {
+		for _, d := range dialects {
+			model, err := d.hello(ctx, c)
+			if err == nil {
+				return d, model, nil
+			}
+			if !errors.Is(err, drivers.ErrSilent) && !errors.Is(err, drivers.ErrProtocol) {
+				return nil, "", err
+			}
+			failed = err
+		}
+	}
+	if s.cfg.Protocol == Detect {
+		failed = fmt.Errorf("%w: no answer to MT-SICS nor to A&D; check cable, baud rate, parity and what the scale is set to", drivers.ErrSilent)
+	}
+	return nil, "", failed
 }
 
 // connected notes that a connection began, or, without live, that it ended.
@@ -145,7 +246,7 @@ func (s *Scale) connected(live chan struct{}, model string) {
 	}
 }
 
-func (s *Scale) serve(ctx context.Context, c *connection) error {
+func (s *Scale) serve(ctx context.Context, c *connection, speaks dialect) error {
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
 	for {
@@ -153,143 +254,15 @@ func (s *Scale) serve(ctx context.Context, c *connection) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ping.C:
-			if _, err := c.ask(ctx, "I4"); err != nil {
+			if err := speaks.ping(ctx, c); err != nil {
 				return err
 			}
 		case r := <-s.requests:
-			weight, err, lost := c.weigh(ctx, r.ctx, s.cfg.Patience)
+			weight, err, lost := speaks.do(ctx, r, c, s.cfg.Patience)
 			r.reply <- reply{weight, err}
 			if lost != nil {
 				return lost
 			}
 		}
 	}
-}
-
-// connection is an open port with a scale behind it.
-type connection struct {
-	port  drivers.Port
-	lines Lines
-	ready []string
-	buf   [256]byte
-}
-
-// ask sends a command that the scale answers with its serial number, I4, and
-// returns that. Other lines that come before are of older commands.
-func (c *connection) ask(ctx context.Context, command string) (string, error) {
-	for range attempts {
-		if err := c.send(command); err != nil {
-			return "", err
-		}
-		deadline := time.Now().Add(answerLimit)
-		for {
-			line, err := c.line(ctx, deadline)
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				break
-			}
-			if err != nil {
-				return "", err
-			}
-			if serial, ok := strings.CutPrefix(line, "I4 A "); ok {
-				return strings.Trim(serial, `"`), nil
-			}
-		}
-	}
-	return "", fmt.Errorf("%w: nothing came back for %d times %s; check cable, baud rate and that it is set to MT-SICS", drivers.ErrSilent, attempts, command)
-}
-
-// weigh asks for one stable weight. It ends with the first of both contexts and
-// returns, as lost, the reason why the connection is of no more use.
-func (c *connection) weigh(run, request context.Context, patience time.Duration) (_ drivers.Weight, err, lost error) {
-	ctx, cancel := context.WithCancelCause(request)
-	defer cancel(nil)
-	defer context.AfterFunc(run, func() { cancel(drivers.ErrDown) })()
-	if err := c.stale(); err != nil {
-		return 0, err, err
-	}
-	if err := c.send("S"); err != nil {
-		return 0, err, err
-	}
-	line, err := c.answer(ctx, time.Now().Add(patience))
-	if err == nil {
-		weight, err := ParseWeight(line)
-		return weight, err, nil
-	}
-	timeout := errors.Is(err, os.ErrDeadlineExceeded)
-	if !timeout && ctx.Err() == nil {
-		return 0, err, err
-	}
-	// The scale may still wait for its load: cancel, and see whether it is there.
-	if _, lost = c.ask(run, "@"); lost != nil && run.Err() == nil {
-		return 0, lost, lost
-	}
-	if timeout {
-		return 0, fmt.Errorf("%w: the load did not come to rest within %v", drivers.ErrUnstable, patience), nil
-	}
-	return 0, context.Cause(ctx), nil
-}
-
-// answer returns the next line that can answer the command S.
-func (c *connection) answer(ctx context.Context, deadline time.Time) (string, error) {
-	for {
-		line, err := c.line(ctx, deadline)
-		if err != nil || !strings.HasPrefix(line, "I4 ") {
-			return line, err
-		}
-	}
-}
-
-// line returns the next line, or os.ErrDeadlineExceeded, or ctx's error.
-func (c *connection) line(ctx context.Context, deadline time.Time) (string, error) {
-	for len(c.ready) == 0 {
-		now := time.Now()
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
-		if !now.Before(deadline) {
-			return "", os.ErrDeadlineExceeded
-		}
-		slice := now.Add(readSlice)
-		if deadline.Before(slice) {
-			slice = deadline
-		}
-		if err := c.read(slice); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return "", err
-		}
-	}
-	line := c.ready[0]
-	c.ready = c.ready[1:]
-	return line, nil
-}
-
-// stale throws away what came unasked.
-func (c *connection) stale() error {
-	for range 16 { // a scale that never stops talking is met by the answers that make no sense
-		err := c.read(time.Now().Add(staleLimit))
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	c.ready, c.lines = nil, Lines{}
-	return nil
-}
-
-func (c *connection) read(deadline time.Time) error {
-	if err := c.port.SetReadDeadline(deadline); err != nil {
-		return err
-	}
-	n, err := c.port.Read(c.buf[:])
-	c.ready = append(c.ready, c.lines.Feed(c.buf[:n])...)
-	if n > 0 {
-		return nil
-	}
-	return err
-}
-
-func (c *connection) send(command string) error {
-	_, err := c.port.Write([]byte(command + "\r\n"))
-	return err
 }

@@ -42,6 +42,10 @@ func (b *bench) expect(t *testing.T, k drivers.Kind) drivers.Event {
 
 // start runs a scale on port openers; an opener of nil means cables in memory.
 func start(t *testing.T, device *emulate.Scale, open drivers.Opener) *bench {
+	return startWith(t, device, open, scale.SICS)
+}
+
+func startWith(t *testing.T, device *emulate.Scale, open drivers.Opener, protocol scale.Protocol) *bench {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	if open == nil {
@@ -51,7 +55,7 @@ func start(t *testing.T, device *emulate.Scale, open drivers.Opener) *bench {
 			return host, nil
 		}
 	}
-	s, err := scale.New(scale.Config{Name: "bench", Port: "cable", Open: open})
+	s, err := scale.New(scale.Config{Name: "bench", Port: "cable", Open: open, Protocol: protocol})
 	if err != nil {
 		t.Fatal(err)
 	}

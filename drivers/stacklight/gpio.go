@@ -5,171 +5,168 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
-
-	"periph.io/x/conn/v3/gpio"
-	"periph.io/x/conn/v3/gpio/gpioreg"
-	"periph.io/x/host/v3"
 
 	"traveler.example/drivers"
 )
 
-// PinNames names the pins of a stack light as the board calls them, such as
-// "GPIO17".
-type PinNames struct {
-	Red, Amber, Green string
-	// ActiveLow: a lamp is lit when its pin is low, as most relay boards want it.
-	ActiveLow bool
-}
+// ErrInterrupted: a signal came while the light was tested. It is shown.
+var ErrInterrupted = errors.New("test was interrupted by a signal")
 
-// Pins are the outputs of a stack light.
-type Pins struct {
-	Red, Amber, Green gpio.PinOut
-	ActiveLow         bool
-}
-
-// step is one part of a rhythm: which lamps are lit, and for how long.
-type step struct {
-	red, amber, green bool
-	hold              time.Duration // 0: until the next signal
-}
-
-// rhythm returns what an aspect looks like. No two have the same rhythm, so
-// that they are told apart without colours, and none flashes more than three
-// times a second.
-func rhythm(a drivers.Aspect) []step {
-	const ms = time.Millisecond
-	switch a {
-	case drivers.AspectIdle:
-		return []step{{}}
-	case drivers.AspectGreen:
-		return []step{{green: true}}
-	case drivers.AspectAmber:
-		return []step{{amber: true, hold: 1000 * ms}, {hold: 1000 * ms}}
-	case drivers.AspectRed:
-		return []step{{red: true, hold: 200 * ms}, {hold: 200 * ms}}
-	}
-	// A fault, and whatever else is not known here.
-	blink, gap := step{red: true, amber: true, hold: 150 * ms}, step{hold: 200 * ms}
-	return []step{blink, gap, blink, {hold: 1200 * ms}}
-}
-
-// GPIO is a stack light of three lamps on pins: green steady, red blinking fast,
-// amber blinking slowly, and for a fault red and amber in double blinks.
+// GPIO is a stack light of three lamps on pins, and perhaps a buzzer: green steady,
+// red blinking fast, amber blinking slowly, and for a fault red and amber in double
+// blinks. For what is heard see [Sound].
 type GPIO struct {
-	pins Pins
-	show chan showing
-	quit chan struct{}
-	done chan struct{}
-	once sync.Once
+	pins  Pins
+	sound Sound
+	calls chan func() // for the goroutine that owns the pins and what follows
+	quit  chan struct{}
+	done  chan struct{}
+	once  sync.Once
+
+	aspect     drivers.Aspect
+	look, beep track
+	failed     error        // of an output, since the last signal
+	testing    chan<- error // where the outcome of the test under way is waited for
 }
 
-// showing is one Show on its way to the goroutine that owns the pins.
-type showing struct {
-	aspect drivers.Aspect
-	result chan<- error
-}
-
-// OpenGPIO finds the pins by their names and returns a dark light. Close it to
-// end it.
-func OpenGPIO(names PinNames) (*GPIO, error) {
-	if _, err := host.Init(); err != nil {
-		return nil, fmt.Errorf("stacklight: open GPIO of this board: %w", err)
-	}
-	pins := Pins{ActiveLow: names.ActiveLow}
-	for _, p := range []struct {
-		lamp, name string
-		pin        *gpio.PinOut
-	}{{"red", names.Red, &pins.Red}, {"amber", names.Amber, &pins.Amber}, {"green", names.Green, &pins.Green}} {
-		found := gpioreg.ByName(p.name)
-		if found == nil {
-			return nil, fmt.Errorf("stacklight: this board has no pin %q for the %s lamp", p.name, p.lamp)
-		}
-		*p.pin = found
-	}
-	return NewGPIO(pins)
-}
-
-// NewGPIO returns a dark light on pins. Close it to end it.
-func NewGPIO(pins Pins) (*GPIO, error) {
-	if pins.Red == nil || pins.Amber == nil || pins.Green == nil {
+// NewGPIO returns a dark, silent light on pins. Close it to end it.
+func NewGPIO(pins Pins, sound Sound) (*GPIO, error) {
+	if pins.Red.Pin == nil || pins.Amber.Pin == nil || pins.Green.Pin == nil {
 		return nil, errors.New("stacklight: red, amber and green need a pin each")
 	}
-	g := &GPIO{pins: pins, show: make(chan showing), quit: make(chan struct{}), done: make(chan struct{})}
-	if err := g.light(step{}); err != nil {
+	if err := pins.set(all, 0); err != nil {
 		return nil, err
+	}
+	g := &GPIO{
+		pins: pins, sound: sound, calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		look: newTrack(), beep: newTrack(),
 	}
 	go g.run()
 	return g, nil
 }
 
-// Show implements [drivers.Light]. An error of a lamp that failed while it
-// blinked is reported by the next Show.
+// Show implements [drivers.Light]. An error of an output that failed while a
+// pattern was played is reported by the next Show.
 func (g *GPIO) Show(ctx context.Context, s drivers.Signal) error {
-	result := make(chan error, 1)
+	var err error
+	called := g.call(ctx, func() {
+		g.endTest(ErrInterrupted)
+		err = errors.Join(g.failed, g.show(s.Aspect, g.sound))
+		g.failed = nil
+	})
+	if called != nil {
+		return fmt.Errorf("show %v: %w", s.Aspect, called)
+	}
+	return err
+}
+
+// Test switches on each lamp and then the buzzer by itself, also if it is quiet,
+// so that a person can see and hear what works; it takes 2.4 s. Then the signal
+// from before is shown again, without its sound. A signal that comes meanwhile is
+// shown at once: [ErrInterrupted].
+func (g *GPIO) Test(ctx context.Context) error {
+	outcome := make(chan error, 1)
+	err := g.call(ctx, func() {
+		g.endTest(ErrInterrupted)
+		g.testing = outcome
+		g.beep.stop()
+		g.note(g.pins.set(all, g.look.play(all, tour(), 1)))
+	})
+	if err != nil {
+		return fmt.Errorf("test the light: %w", err)
+	}
 	select {
-	case g.show <- showing{s.Aspect, result}:
-		return <-result
+	case err = <-outcome:
 	case <-g.done:
-		return fmt.Errorf("show %v: %w", s.Aspect, drivers.ErrClosed)
+		err = drivers.ErrClosed
+	case <-ctx.Done():
+		err = ctx.Err()
+		_ = g.call(context.WithoutCancel(ctx), func() {
+			if g.testing == outcome {
+				g.finishTest(err)
+			}
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("test the light: %w", err)
+	}
+	return nil
+}
+
+// Close puts all lamps out, silences the buzzer and ends the patterns. The outputs
+// stay in that state. It may be called again.
+func (g *GPIO) Close() error {
+	g.once.Do(func() { close(g.quit) })
+	<-g.done
+	return g.pins.set(all, 0)
+}
+
+// call has the owner of the pins run f and returns when it has.
+func (g *GPIO) call(ctx context.Context, f func()) error {
+	ran := make(chan struct{})
+	select {
+	case g.calls <- func() { defer close(ran); f() }:
+		<-ran
+		return nil
+	case <-g.done:
+		return drivers.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// Close puts all lamps out and ends the blinking.
-func (g *GPIO) Close() error {
-	g.once.Do(func() { close(g.quit) })
-	<-g.done
-	return g.light(step{})
-}
-
 func (g *GPIO) run() {
 	defer close(g.done)
-	var failed error
-	steps, i := rhythm(drivers.AspectIdle), 0
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	defer timer.Stop()
+	defer g.look.stop()
+	defer g.beep.stop()
+	g.note(g.show(drivers.AspectIdle, g.sound))
 	for {
 		select {
 		case <-g.quit:
 			return
-		case s := <-g.show:
-			steps, i = rhythm(s.aspect), 0
-			s.result <- errors.Join(failed, g.light(steps[0]))
-			failed = nil
-		case <-timer.C:
-			i = (i + 1) % len(steps)
-			if err := g.light(steps[i]); err != nil {
-				failed = err
+		case f := <-g.calls:
+			f()
+		case <-g.look.timer.C:
+			on, ended := g.look.next()
+			if ended && g.testing != nil {
+				g.finishTest(nil)
+				continue
 			}
-		}
-		timer.Stop()
-		if d := steps[i].hold; d > 0 {
-			timer.Reset(d)
+			g.note(g.pins.set(g.look.which, on))
+		case <-g.beep.timer.C:
+			on, _ := g.beep.next()
+			g.note(g.pins.set(g.beep.which, on))
 		}
 	}
 }
 
-// light sets the lamps. Those that go out do so before others are lit: two
-// verdicts are never seen at once.
-func (g *GPIO) light(s step) error {
-	lamps := []struct {
-		name string
-		pin  gpio.PinOut
-		lit  bool
-	}{{"red", g.pins.Red, s.red}, {"amber", g.pins.Amber, s.amber}, {"green", g.pins.Green, s.green}}
-	var errs []error
-	for _, lit := range []bool{false, true} {
-		for _, l := range lamps {
-			if l.lit != lit {
-				continue
-			}
-			if err := l.pin.Out(gpio.Level(lit != g.pins.ActiveLow)); err != nil {
-				errs = append(errs, fmt.Errorf("stacklight: %s lamp on pin %s: %w", l.name, l.pin.Name(), err))
-			}
-		}
+// show plays both patterns of an aspect from their beginning.
+func (g *GPIO) show(a drivers.Aspect, s Sound) error {
+	g.aspect = a
+	heard, times := s.pattern(a)
+	on := g.look.play(lamps, rhythm(a), 0) | g.beep.play(buzzer, heard, times)
+	return g.pins.set(all, on)
+}
+
+// note keeps the last error: a lamp that fails while it blinks fails without end.
+func (g *GPIO) note(err error) {
+	if err != nil {
+		g.failed = err
 	}
-	return errors.Join(errs...)
+}
+
+// endTest tells who waits for a test that it is over.
+func (g *GPIO) endTest(err error) {
+	if g.testing != nil {
+		g.testing <- err
+		g.testing = nil
+	}
+}
+
+// finishTest goes back to the signal from before the test. What failed is the
+// test's to tell.
+func (g *GPIO) finishTest(err error) {
+	err = errors.Join(err, g.failed, g.show(g.aspect, Sound{Quiet: true}))
+	g.failed = nil
+	g.endTest(err)
 }

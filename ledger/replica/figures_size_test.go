@@ -124,7 +124,7 @@ func BenchmarkFigureF_Size(b *testing.B) {
 				p.check(r.Close())
 
 				child := exec.Command(os.Args[0], "-test.run", "^TestFigureFChild$", "-test.v")
-				child.Env = append(os.Environ(), figureDir+"="+dir, "GOMEMLIMIT=64MiB", "GOGC=50", "TRAVELER_BENCH_ORDER="+fmt.Sprintf("%x", p.order[:]), "TRAVELER_BENCH_TXS="+strconv.Itoa(n))
+				child.Env = append(os.Environ(), figureDir+"="+dir, "GOMEMLIMIT=56MiB", "GOGC=50", "TRAVELER_BENCH_ORDER="+fmt.Sprintf("%x", p.order[:]), "TRAVELER_BENCH_TXS="+strconv.Itoa(n))
 				out, err := child.CombinedOutput()
 				if err != nil {
 					b.Fatalf("%v\n%s", err, out)

@@ -45,6 +45,11 @@ func (r *Replica) load() error {
 		// Where the end of the own chain has gone without a word, other records
 		// may have, too.
 		if rebuild = !mended && (!sound || r.lost != nil); !rebuild {
+			total, _, err := read[counters](snapshot, keyCounters)
+			if err != nil && !errors.Is(err, ErrDamaged) {
+				return err
+			}
+			r.held.Store(total.Blocks)
 			return nil
 		}
 	}
@@ -198,9 +203,6 @@ func (r *Replica) resumeStamp(b ledger.Block) {
 // last commit: a store that lost its end without a word is found out.
 func (r *Replica) checkTip(from reader) error {
 	r.setLost(nil)
-	if r.disk == nil || r.own.IsZero() {
-		return nil
-	}
 	_, err := r.lostSince(r.engineOn(from))
 	return err
 }
@@ -208,6 +210,9 @@ func (r *Replica) checkTip(from reader) error {
 // lostSince reports whether the block noted as the own head is not held any
 // more, and refuses to seal from then on.
 func (r *Replica) lostSince(e *engine) (lost bool, err error) {
+	if r.disk == nil || r.own.IsZero() {
+		return false, nil
+	}
 	tip, ok := r.disk.readTip()
 	if !ok || tip.Author != r.own {
 		return false, nil
@@ -224,14 +229,10 @@ func (r *Replica) lostSince(e *engine) (lost bool, err error) {
 	return true, nil
 }
 
-// noteTip notes the own head beside the store, after it is durable there. The
-// block noted before must be held still: views that were rebuilt may have lost it.
+// noteTip notes the own head beside the store, after it is durable there.
 func (r *Replica) noteTip(s *session) error {
 	if r.disk == nil || r.own.IsZero() || r.maySeal(s) != nil {
 		return nil
-	}
-	if lost, err := r.lostSince(s.e); err != nil || lost {
-		return err
 	}
 	heads, err := tips(s.e, r.own)
 	if err != nil || len(heads) == 0 {

@@ -132,6 +132,9 @@ func (r *Replica) mendNow(v *verdict) error {
 	if err == nil || errors.Is(err, ErrDamaged) {
 		err = s.carryOut(v)
 	}
+	if err == nil {
+		err = r.noteTip(s) // which tells whether the own chain has lost its end
+	}
 	s.close()
 	if err != nil {
 		r.broken = true // read back soon

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	badger "github.com/dgraph-io/badger/v4"
@@ -123,13 +126,27 @@ func checkTables(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range live {
-		if _, err := checkTable(filepath.Join(dir, name)); err != nil {
-			return err
+	found := make([]error, len(live))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), maxTableReaders) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(live)); i = next.Add(1) - 1 {
+				_, found[i] = checkTable(filepath.Join(dir, live[i]))
+			}
+		})
+	}
+	readers.Wait()
+	for _, err := range found {
+		if err != nil {
+			return err // the first, whoever found it
 		}
 	}
 	return nil
 }
+
+// maxTableReaders bounds the tables held in memory at once while they are checked.
+const maxTableReaders = 4
 
 // tablesThere reports a manifest that cannot be read, and a table that is named in
 // it and is not there. Badger refuses to open then, and leaves some of what it

@@ -58,8 +58,9 @@ type Options struct {
 	Memory *Memory
 	// Pool shares what is equal between replicas of OpenMemory; nil: nothing is.
 	Pool *Pool
-	// Pause, if any, is called between two answers to requests of one commit: in
-	// virtual time they would all be given in one instant.
+	// Pause, if any, is called before the requests of one commit are gathered and
+	// between two answers to them: in virtual time who asks, and who is answered, in
+	// one instant would come in any order.
 	Pause func()
 
 	// verify makes a block authentic by its own signature.

@@ -33,6 +33,7 @@ func (r *Replica) rebuildNow() error {
 // rebuild drops every record that follows from others, lists the blocks that are
 // there, and takes them again, each chain from its first block on.
 func (s *session) rebuild() error {
+	s.anew = true
 	s.e.total, s.e.counted = counters{}, true
 	if err := s.dirtyStep(); err != nil {
 		return err

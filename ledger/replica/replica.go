@@ -25,6 +25,7 @@ type Replica struct {
 	log   *slog.Logger
 
 	register atomic.Pointer[ledger.Register] // a new one after a failed commit
+	held     atomic.Uint64                   // blocks as of the last commit: the store must have as many
 	requests chan *request
 	quit     chan struct{}
 	ended    chan struct{}
@@ -199,6 +200,10 @@ const maxGathered = 4 * ledger.MaxBlockTxs
 // the first of them would have a commit for itself and the others wait for it.
 func (r *Replica) gather(first *request) []*request {
 	all := []*request{first}
+	if r.o.Pause != nil {
+		r.o.Pause() // in virtual time: whoever asks in this instant has asked then
+		return r.drain(all)
+	}
 	for seen := 0; seen < len(all) && len(all) < maxGathered; {
 		seen = len(all)
 		runtime.Gosched()
@@ -330,10 +335,15 @@ func (r *Replica) serve(s *session, all []*request) error {
 	return r.noteTip(s)
 }
 
-// maySeal refuses to seal while blocks of the own chain are known to be lost.
+// maySeal refuses to seal while blocks of the own chain are lost. The block last
+// noted as its head must be held still: what lies in a damaged table may go
+// without a word at any time.
 func (r *Replica) maySeal(s *session) error {
 	if r.lost == nil {
-		return nil
+		if lost, err := r.lostSince(s.e); err != nil || !lost {
+			return err
+		}
+		return r.lost
 	}
 	held, err := s.e.holds(r.lost.Hash)
 	if err != nil {

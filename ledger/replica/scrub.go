@@ -192,9 +192,11 @@ func (r *Replica) scrubRecords(p *pace, v *verdict) error {
 }
 
 // scrubCounts compares how many records there are of kinds of which there must
-// be as many: a compaction of Badger's that meets a damaged table leaves out what
-// it cannot read, and nothing but the absence of records tells.
+// be as many, and with how many there were: a compaction of Badger's that meets a
+// damaged table leaves out what it cannot read, and nothing but the absence of
+// records tells.
 func (r *Replica) scrubCounts(v *verdict) error {
+	held := r.held.Load() // before the snapshot is taken, which is then no older
 	r.ailing.Lock()
 	doubt := r.ailing.doubt
 	r.ailing.doubt = false
@@ -210,12 +212,14 @@ func (r *Replica) scrubCounts(v *verdict) error {
 		for _, st := range view.register.Statements() {
 			if raw, err := view.r.get(keyStatement + str(st.Hash())); err == nil && raw == nil {
 				v.statements = append(v.statements, st.Hash())
+				r.report(&DamageError{Hash: st.Hash(), Key: recordNames[keyStatement], Detail: "is missing"})
 			}
 		}
 		n := found[keyBlock]
-		if n != found[keyMark] || n != found[keyChain] {
+		if n != found[keyMark] || n != found[keyChain] || uint64(n) < held {
 			doubt = true
-			r.report(&DamageError{Key: "store", Detail: fmt.Sprintf("records have gone: %d blocks, %d marks, %d in the chain index", n, found[keyMark], found[keyChain])})
+			r.report(&DamageError{Key: "store", Detail: fmt.Sprintf(
+				"records have gone: %d blocks, %d marks, %d in the chain index; there were %d", n, found[keyMark], found[keyChain], held)})
 		}
 		v.views = v.views || doubt
 		return nil

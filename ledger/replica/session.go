@@ -13,6 +13,7 @@ type session struct {
 	r       *Replica
 	e       *engine
 	dirty   bool     // the store says that its views are being rebuilt
+	anew    bool     // the views were made anew of the blocks that there are
 	wrote   bool     // something was committed
 	replies []func() // given once everything is durable
 }
@@ -93,6 +94,9 @@ func (s *session) commit(dirty bool) error {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	s.wrote = true
+	if held := s.e.total.Blocks; s.anew || held > s.r.held.Load() {
+		s.r.held.Store(held)
+	}
 	return nil
 }
 
