@@ -25,7 +25,6 @@ const (
 	FaultFaint     = "faint"     // tags answer a request and nothing longer
 	FaultStuckIRQ  = "stuck-irq" // the IRQ pin never moves
 	FaultNoTimer   = "no-timer"  // the timer never runs out
-	FaultHang      = "hang"      // once: it is deaf until its reset pin is pulled, or it is unplugged
 )
 
 // flickerTime is how long tags are heard and not heard under FaultFlicker.
@@ -136,7 +135,8 @@ func (d *MFRC522) Remove(uid string) error {
 }
 
 // Fault switches a fault on or off. FaultForget, FaultReset and
-// FaultHang happen once.
+// FaultHang (it is deaf until its reset pin is pulled, or it is unplugged) happen
+// once.
 func (d *MFRC522) Fault(name string, on bool) error {
 	if err := d.faults.switchTo(name, on); err != nil {
 		return err

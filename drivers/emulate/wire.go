@@ -20,6 +20,9 @@ var noise = []byte{0x00, 0xFF, 0x00, 0x00, 0xFF, 0x12, 0xEE, 0xD5, 'S', ' ', 0x8
 // speedometer is a line that knows at what speed its other end is set.
 type speedometer interface{ Baud() (int, error) }
 
+// packetLine is a line that a host reads whole packets from: no bus tears them.
+type packetLine interface{ writePacket([]byte) error }
+
 // wire is a device's end of a line, with the faults of the line.
 type wire struct {
 	ctx    context.Context
@@ -104,6 +107,9 @@ func (w *wire) put(b []byte) error {
 		garble(b)
 	}
 	w.take(len(b))
+	if bus, ok := w.line.(packetLine); ok {
+		return bus.writePacket(b)
+	}
 	if !w.faults.on(FaultFragment) {
 		_, err := w.line.Write(b)
 		return err

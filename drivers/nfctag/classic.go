@@ -151,27 +151,43 @@ func (c *classic) transfer(ctx context.Context, block byte, write bool, size int
 	sector, opened := sectorOf(block), false
 	for range tries / 2 {
 		for _, o := range c.openers(sector, write) {
-			err := c.open(ctx, block, o)
+			answer, opens, err := c.attempt(ctx, block, o, size, command)
 			if err == nil {
-				opened = true
-				var answer []byte
-				if answer, err = c.once(ctx, size, command...); err == nil {
-					c.good[right{sector, write}] = o
-					return answer, nil
-				}
+				c.good[right{sector, write}] = o
+				return answer, nil
 			}
 			if !errors.Is(err, ErrUnanswered) {
 				return nil, err
 			}
-			if err := c.reselect(ctx); err != nil {
-				return nil, err
-			}
+			opened = opened || opens
 		}
 	}
 	if opened {
 		return nil, fmt.Errorf("%w: no known key gives the right to", drivers.ErrLocked)
 	}
 	return nil, fmt.Errorf("%w: no known key opens sector %d", drivers.ErrLocked, sector)
+}
+
+// attempt carries out a command with one key: twice, if that opens the sector.
+func (c *classic) attempt(ctx context.Context, block byte, o opener, size int, command []byte) (answer []byte, opens bool, err error) {
+	for range 2 {
+		if err = c.open(ctx, block, o); err == nil {
+			opens = true
+			if answer, err = c.once(ctx, size, command...); err == nil {
+				return answer, true, nil
+			}
+		}
+		if !errors.Is(err, ErrUnanswered) {
+			return nil, opens, err
+		}
+		if err := c.reselect(ctx); err != nil {
+			return nil, opens, err
+		}
+		if !opens {
+			break
+		}
+	}
+	return nil, opens, err
 }
 
 // openers returns the keys to try, the likeliest first.

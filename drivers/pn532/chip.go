@@ -40,6 +40,7 @@ type chip struct {
 	firmware [4]byte // IC, version, revision, supported protocols
 	seen     [maxTargets]seenTag
 	tags     [maxTargets]drivers.Tag
+	patient  bool // the time that a tag may take for a command was set
 }
 
 // seenTag spares making the same Tag anew with each read.
@@ -54,7 +55,11 @@ func (c *chip) start(ctx context.Context) error {
 	if err := c.resync(ctx); err != nil {
 		return fmt.Errorf("wake: %w", err)
 	}
-	if _, err := c.exchange(ctx, answerLimit, wakeUp, cmdSAMConfiguration, 0x01); err != nil { // normal mode: no SAM
+	preamble, err := c.wake()
+	if err == nil {
+		_, err = c.exchange(ctx, answerLimit, preamble, c.mode()...)
+	}
+	if err != nil {
 		return fmt.Errorf("wake: %w", err)
 	}
 	firmware, err := c.version(ctx)
@@ -68,11 +73,21 @@ func (c *chip) start(ctx context.Context) error {
 	return c.settings(ctx)
 }
 
+// mode is the command for normal mode, without a SAM; with a pin to say that the
+// chip is ready, if one is connected (7.2.10).
+func (c *chip) mode() []byte {
+	if c.bus != nil && c.bus.interrupts() {
+		return []byte{cmdSAMConfiguration, 0x01, 0x00, 0x01}
+	}
+	return []byte{cmdSAMConfiguration, 0x01}
+}
+
 // settings applies everything that a chip forgets when its supply blinks.
 func (c *chip) settings(ctx context.Context) error {
+	c.patient = false
 	for _, cmd := range [...][]byte{
-		{cmdSAMConfiguration, 0x01},
-		{cmdSetParameters, 0x00},                               // no automatic RATS: identifiers are all that is asked for
+		c.mode(),
+		{cmdSetParameters, 0x00}, // no automatic RATS: identifiers are all that is asked for
 		{cmdRFConfiguration, 0x05, 0x00, 0x00, passiveRetries}, // MxRtyATR, MxRtyPSL, MxRtyPassiveActivation
 		{cmdRFConfiguration, 0x01, 0x01},                       // field on
 	} {

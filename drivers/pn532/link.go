@@ -27,6 +27,16 @@ const (
 // adapters that hold bytes back (FTDI: 16 ms) and for a busy host.
 var ackWaits = [...]time.Duration{15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 120 * time.Millisecond}
 
+// addressed is a port whose chip has to be asked for what it says, and wakes by
+// being asked.
+type addressed interface {
+	Wake() error
+	// Expect says how long the next frames may be.
+	Expect(n int)
+	// interrupts reports whether the chip is to say on a pin that it is ready.
+	interrupts() bool
+}
+
 // link exchanges commands and responses with the chip over a port. One
 // goroutine owns it.
 type link struct {
@@ -35,8 +45,10 @@ type link struct {
 	in       [512]byte
 	out      []byte
 	pending  []Frame
+	bus      addressed   // the port, if it is such a one; else nil
 	patience int         // which of ackWaits comes first
 	at       time.Time   // when the newest bytes came
+	echo     time.Time   // until when answers to commands that were sent twice may come
 	guard    *time.Timer // closes the port under a write that is stuck
 	fired    chan struct{}
 	stuck    bool // the guard has fired
@@ -44,12 +56,22 @@ type link struct {
 
 func newLink(port drivers.Port) *link {
 	l := &link{port: port, out: make([]byte, 0, maxFrame+len(wakeUp)), fired: make(chan struct{})}
+	l.bus, _ = port.(addressed)
 	l.guard = time.AfterFunc(time.Hour, func() {
 		defer close(l.fired)
 		_ = port.Close() // the write that it ends reports
 	})
 	l.guard.Stop()
 	return l
+}
+
+// wake wakes the chip, or returns what has to come before the next command to
+// wake it.
+func (l *link) wake() (preamble []byte, err error) {
+	if l.bus != nil {
+		return nil, l.bus.Wake()
+	}
+	return wakeUp, nil
 }
 
 // close closes the port and waits for the guard if it is at work.
@@ -65,30 +87,63 @@ func (l *link) close() {
 // again when no ACK comes, asks again for a response that came damaged, and
 // waits at most timeout for the response.
 func (l *link) exchange(ctx context.Context, timeout time.Duration, preamble []byte, cmd ...byte) ([]byte, error) {
-	if err := l.command(ctx, preamble, cmd); err != nil {
+	if err := l.drain(ctx, l.echo); err != nil {
+		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
+	}
+	first := time.Now()
+	again, err := l.command(ctx, preamble, cmd)
+	if err != nil {
 		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
 	}
 	answer, err := l.response(cmd[0], timeout)
+	if !again.IsZero() {
+		// The chip may answer each of them, as late as it did the first.
+		l.echo = again.Add(time.Since(first) + quiet)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("command %02X: %w", cmd[0], err)
 	}
 	return answer, nil
 }
 
-func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
+// drain throws away what comes until a time: an answer to an older command
+// would pass for that to the next.
+func (l *link) drain(ctx context.Context, end time.Time) error {
+	for ctx.Err() == nil && time.Now().Before(end) {
+		if err := l.port.SetReadDeadline(end); err != nil {
+			return err
+		}
+		if _, err := l.port.Read(l.in[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		l.parser.Reset()
+		l.pending = nil
+	}
+	return ctx.Err()
+}
+
+// command sends a command until the chip acknowledges it. It returns when it was
+// sent again for the last time; zero, if it was sent once.
+func (l *link) command(ctx context.Context, preamble, cmd []byte) (again time.Time, err error) {
 	frame, err := appendCommand(append(l.out[:0], preamble...), cmd)
 	if err != nil {
-		return err
+		return again, err
 	}
 	l.out = frame
+	if l.bus != nil {
+		l.bus.Expect(longestFrame(cmd))
+	}
 	for try := range ackWaits {
 		if err := ctx.Err(); err != nil {
-			return err
+			return again, err
 		}
 		// What came before this command answers an older one.
 		l.pending = nil
+		if try > 0 {
+			again = time.Now()
+		}
 		if err := l.write(frame); err != nil {
-			return err
+			return again, err
 		}
 		sent, wait := time.Now(), min(l.patience+try, len(ackWaits)-1)
 		err := l.ack(sent.Add(ackWaits[wait]))
@@ -96,10 +151,10 @@ func (l *link) command(ctx context.Context, preamble, cmd []byte) error {
 			l.learn(wait, time.Since(sent))
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errAgain) {
-			return err
+			return again, err
 		}
 	}
-	return fmt.Errorf("%w: no ACK after %d attempts", drivers.ErrSilent, len(ackWaits))
+	return again, fmt.Errorf("%w: no ACK after %d attempts", drivers.ErrSilent, len(ackWaits))
 }
 
 // learn adapts the first wait to the line: without it, every command on a line
@@ -111,6 +166,21 @@ func (l *link) learn(wait int, took time.Duration) {
 	case l.patience > 0 && took < ackWaits[l.patience-1]:
 		l.patience--
 	}
+}
+
+// longestFrame is how long the frame of an answer may be. Where bytes have to be
+// fetched, those that never come cost time.
+func longestFrame(cmd []byte) int {
+	const around = 8 + 3 + 16 // header and checksums, frame identifier, code and status, and some noise in front
+	switch cmd[0] {
+	case cmdInListPassiveTarget:
+		return around + maxTargets*(5+10) // the longest identifiers
+	case cmdInDataExchange:
+		return around + 16
+	case cmdInCommunicateThru:
+		return maxFrame
+	}
+	return around + 8
 }
 
 func appendCommand(dst, cmd []byte) ([]byte, error) {

@@ -1,7 +1,8 @@
-// Package pn532 drives readers on NXP's PN532 over a serial port (HSU): it
-// reports ISO/IEC 14443 A tags with identifiers of 4, 7 and 10 bytes, up to two
-// at once. Source: NXP UM0701-02, PN532 user manual; section numbers in
-// comments are its own.
+// Package pn532 drives readers on NXP's PN532 over a serial port (HSU), SPI
+// ([SPI]) or I2C ([I2C]): it reports ISO/IEC 14443 A tags with identifiers of 4,
+// 7 and 10 bytes, up to two at once, and reads and writes what they hold, two
+// looks at the field apart. Source: NXP UM0701-02, PN532 user manual; section
+// numbers in comments are its own.
 //
 // The chip is asked for tags at a steady pace with a finite number of tries, so
 // every question is answered in a known time and silence means trouble. Trouble
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"traveler.example/drivers"
+	"traveler.example/drivers/nfctag"
 )
 
 const (
@@ -40,18 +42,21 @@ const (
 type Config struct {
 	Name string         // Info.Name
 	Port string         // Info.Port: where Open leads, for people
-	Open drivers.Opener // for example drivers.Serial{Path: …, Baud: pn532.DefaultBaud}.Open
+	Open drivers.Opener // drivers.Serial{Path: …, Baud: pn532.DefaultBaud}.Open, SPI{…}.Open or I2C{…}.Open
 	// Interval is the time between looks at the field; 0 means DefaultInterval.
 	Interval time.Duration
 	// Presence sets when a tag counts as departed.
 	Presence drivers.PresenceConfig
 	// Supervisor paces reconnection; its Name is set by New.
 	Supervisor drivers.Supervisor
+	// Keys are tried on MIFARE Classic besides the public ones.
+	Keys []nfctag.Key
 }
 
-// Reader is a PN532 on a port. It implements [drivers.Reader].
+// Reader is a PN532 on a port. It implements [drivers.Memory].
 type Reader struct {
-	cfg Config
+	cfg    Config
+	memory *nfctag.Memory
 
 	mu    sync.Mutex
 	model string
@@ -71,7 +76,7 @@ func New(cfg Config) (*Reader, error) {
 		cfg.Interval = DefaultInterval
 	}
 	cfg.Supervisor.Name = cfg.Name
-	return &Reader{cfg: cfg}, nil
+	return &Reader{cfg: cfg, memory: nfctag.NewMemory(cfg.Name, cfg.Keys)}, nil
 }
 
 // Info implements [drivers.Device]. Model is the chip with its firmware, such
@@ -90,10 +95,11 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 		if err != nil {
 			return err
 		}
-		s := &session{Reader: r, presence: presence, out: out, pause: time.NewTimer(time.Hour)}
+		s := &session{Reader: r, presence: presence, out: out, pause: time.NewTimer(time.Hour), tick: time.NewTimer(time.Hour)}
 		s.link = newLink(port)
 		defer s.link.close()
 		defer s.pause.Stop()
+		defer s.tick.Stop()
 		defer drivers.Guard(ctx, port, closeGrace)()
 		return s.run(ctx, up)
 	}, out)
@@ -107,6 +113,8 @@ type session struct {
 	out      chan<- drivers.Event
 	events   []drivers.Event
 	pause    *time.Timer
+	tick     *time.Timer // when the next look is due
+	down     func()      // nobody's memory is read or written from now on
 
 	nextPing  time.Time
 	nextFault time.Time
@@ -127,6 +135,8 @@ func (s *session) run(ctx context.Context, up func()) error {
 		}
 	}
 	up()
+	s.down = s.memory.Open()
+	defer s.down()
 	s.events = s.presence.Settled(s.events)
 	s.nextPing = time.Now().Add(pingInterval)
 	for {
@@ -137,7 +147,35 @@ func (s *session) run(ctx context.Context, up func()) error {
 		if err := s.step(ctx); err != nil {
 			return s.farewell(ctx, err)
 		}
-		s.sleep(ctx, s.cfg.Interval-time.Since(started))
+		if err := s.rest(ctx, s.cfg.Interval-time.Since(started)); err != nil {
+			return s.farewell(ctx, err)
+		}
+	}
+}
+
+// rest does what is asked of tags' memory until d is over. Where looks take all
+// the time there is, one job is done between two of them.
+func (s *session) rest(ctx context.Context, d time.Duration) error {
+	s.tick.Reset(max(d, 0))
+	for {
+		select {
+		case job := <-s.memory.Jobs():
+			if err := s.serve(ctx, job); err != nil || d <= 0 {
+				return err
+			}
+			continue
+		default:
+		}
+		select {
+		case job := <-s.memory.Jobs():
+			if err := s.serve(ctx, job); err != nil {
+				return err
+			}
+		case <-s.tick.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 
@@ -158,6 +196,11 @@ func (s *session) step(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
+	return s.meet(ctx, err)
+}
+
+// meet recovers from trouble of the chip, if it can.
+func (s *session) meet(ctx context.Context, err error) error {
 	if !errors.Is(err, drivers.ErrSilent) && !errors.Is(err, drivers.ErrProtocol) {
 		return err // the port itself
 	}
@@ -232,17 +275,26 @@ func (s *session) fault(err error) {
 	})
 }
 
+// send hands the events over. Whoever takes them may ask for a tag's memory
+// before it takes the next; should the chip be lost over that, no event is.
 func (s *session) send(ctx context.Context) error {
-	for i := range s.events {
+	jobs, trouble := s.memory.Jobs(), error(nil)
+	for i := 0; i < len(s.events); {
 		select {
 		case s.out <- s.events[i]:
+			i++
+		case job := <-jobs:
+			if trouble = s.serve(ctx, job); trouble != nil {
+				jobs = nil
+				s.down()
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	clear(s.events)
 	s.events = s.events[:0]
-	return nil
+	return trouble
 }
 
 // farewell leaves the chip with its field off when the run ends in order.
