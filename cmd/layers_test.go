@@ -17,6 +17,7 @@ func rank(room string) (int, bool) {
 	exact := map[string]int{
 		"ledger": 0, "drivers": 0, "systemd": 0,
 		"ledger/replica": 1, "ledger/orderfile": 1, "drivers/emulate": 1,
+		"drivers/pn532": 2, "drivers/mfrc522": 2,
 		"agent/journal": 2, "firmware-profiles": 2,
 		"agent/station": 3, "agent/peer": 3,
 		"agent/mqtt": 4,

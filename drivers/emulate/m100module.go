@@ -146,6 +146,7 @@ func (m *m100Module) hear(chunk []byte) {
 }
 
 func (m *m100Module) answer(code byte, params ...byte) { m.send(m.frames.frame(1, code, params...)) }
+
 func (m *m100Module) fail(code byte, more ...byte) {
 	m.send(m.frames.frame(1, 0xFF, append([]byte{code}, more...)...))
 }

@@ -25,6 +25,7 @@ const (
 	FaultFaint     = "faint"     // tags answer a request and nothing longer
 	FaultStuckIRQ  = "stuck-irq" // the IRQ pin never moves
 	FaultNoTimer   = "no-timer"  // the timer never runs out
+	FaultHang      = "hang"      // once: it is deaf until its reset pin is pulled, or it is unplugged
 )
 
 // flickerTime is how long tags are heard and not heard under FaultFlicker.
