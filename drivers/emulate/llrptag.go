@@ -52,7 +52,7 @@ func newLLRPTag(epc, chip string) (*llrpTag, error) {
 	}
 	pc := binary.BigEndian.AppendUint16(nil, uint16(len(id)/2)<<11)
 	coded := append(pc, id...)
-	crc := binary.BigEndian.AppendUint16(nil, gen2CRC(coded))
+	crc := binary.BigEndian.AppendUint16(nil, llrpCRC(coded))
 	t := &llrpTag{epc: id, antenna: 1, rssi: -50}
 	t.banks = [4][]byte{
 		make([]byte, 8),
@@ -65,8 +65,8 @@ func newLLRPTag(epc, chip string) (*llrpTag, error) {
 
 func (t *llrpTag) id() string { return strings.ToUpper(hex.EncodeToString(t.epc)) }
 
-// gen2CRC is the CRC-16 of EPC Gen2: polynomial 1021, preset FFFF, inverted.
-func gen2CRC(b []byte) uint16 {
+// llrpCRC is the CRC-16 of EPC Gen2: polynomial 1021, preset FFFF, inverted.
+func llrpCRC(b []byte) uint16 {
 	crc := uint16(0xFFFF)
 	for _, x := range b {
 		crc ^= uint16(x) << 8

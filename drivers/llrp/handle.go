@@ -47,6 +47,7 @@ func (s *session) tellHeard(ctx context.Context, m inbound) {
 // meanwhile is still on its way, so nothing was missed.
 func (s *session) stalled(ctx context.Context) {
 	s.heard = time.Now()
+	s.resumed = s.heard
 	s.portal.tellAll(ctx, fact{kind: factStalled, at: s.heard})
 }
 

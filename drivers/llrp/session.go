@@ -35,7 +35,8 @@ type session struct {
 	ops    chan *operation // from readers, while the session is live
 	over   chan struct{}   // closed when nothing is taken from ops any more
 
-	heard   time.Time   // when the newest message came
+	heard   time.Time   // when the newest message was taken in
+	resumed time.Time   // when events were held up last: what came before is counted from here
 	limit   *time.Timer // for next
 	poll    <-chan time.Time
 	told    time.Time // when readers were told of heard
@@ -280,7 +281,10 @@ func (s *session) wait(ctx context.Context, deadline time.Time, ops <-chan *oper
 			if !ok {
 				return m, nil, s.link.err
 			}
-			s.heard = m.at
+			s.heard = time.Now()
+			if m.at.Before(s.resumed) {
+				m.at = s.resumed
+			}
 			return m, nil, nil
 		case op := <-ops:
 			return inbound{}, op, nil
