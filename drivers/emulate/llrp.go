@@ -36,7 +36,7 @@ const (
 	llrpAntennas   = 4
 	llrpMaxROSpecs = 1
 	llrpMaxAccess  = 16
-	llrpCrowd      = 256  // tags before all antennas
+	llrpCrowd      = 1024 // tags that are remembered
 	llrpBacklog    = 1024 // reports that wait to be asked for
 )
 
@@ -50,7 +50,8 @@ type LLRP struct {
 	changed chan struct{} // a tag came, or a fault wants the reader's attention
 
 	mu          sync.Mutex
-	tags        []*llrpTag
+	tags        []*llrpTag // before the antennas
+	known       []*llrpTag // every tag that was ever presented
 	inventories map[uint32]*llrpInventory
 	accesses    map[uint32]*llrpAccess
 	taken       bool // a client is connected
@@ -101,47 +102,68 @@ func NewLLRP(cfg LLRPConfig) *LLRP {
 	}
 }
 
-// Present brings a tag before an antenna: its EPC in hex, and the signal that it
-// gives there, in dBm. A tag that is there already moves.
-func (d *LLRP) Present(epc string, antenna uint16, rssi int8) error {
-	return d.PresentChip(epc, antenna, rssi, "")
-}
-
-// PresentChip does so with a tag of a type: higgs3, which has 64 bytes of user
-// memory, or monzar6, which has none; an empty one means higgs3.
-func (d *LLRP) PresentChip(epc string, antenna uint16, rssi int8, chip string) error {
-	t, err := newLLRPTag(epc, chip)
-	if err != nil {
-		return err
-	}
+// Present brings a tag before an antenna: its EPC in hex, the signal that it
+// gives there in dBm, and its chip, such as monza-r6 or higgs-3; an empty chip
+// stands for higgs-3 if the EPC fits that, else monza-4e, or for what the tag
+// was when it was presented before: a tag keeps what was written to it. A tag
+// that is there already moves.
+func (d *LLRP) Present(epc string, antenna uint16, rssi int8, chip string) error {
 	if antenna < 1 || antenna > llrpAntennas {
 		return fmt.Errorf("antenna %d, there are 1 to %d", antenna, llrpAntennas)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if i := slices.IndexFunc(d.tags, func(x *llrpTag) bool { return x.id() == t.id() }); i >= 0 {
-		t = d.tags[i]
-	} else if len(d.tags) == llrpCrowd {
-		return fmt.Errorf("%d tags are there, remove one", llrpCrowd)
-	} else {
+	t := findLLRPTag(d.known, epc)
+	if t == nil || chip != "" && chip != t.chip {
+		if chip == "" {
+			chip = "higgs-3"
+			if len(epc) > 24 {
+				chip = "monza-4e"
+			}
+		}
+		fresh, err := newGen2Tag(epc, chip)
+		if err != nil {
+			return err
+		}
+		if len(d.known) >= llrpCrowd {
+			return fmt.Errorf("%d tags were presented, a reader remembers no more", llrpCrowd)
+		}
+		d.tags = slices.DeleteFunc(d.tags, func(x *llrpTag) bool { return x == t })
+		d.known = append(slices.DeleteFunc(d.known, func(x *llrpTag) bool { return x == t }), &llrpTag{gen2Tag: fresh})
+		t = d.known[len(d.known)-1]
+	}
+	if !slices.Contains(d.tags, t) {
+		t.read = 0
 		d.tags = append(d.tags, t)
 	}
-	t.antenna, t.rssi = antenna, rssi
+	t.antenna, t.rssi = antenna, int(rssi)
 	d.wake()
 	return nil
 }
 
-// Lock locks the user memory of a tag, or unlocks it.
-func (d *LLRP) Lock(epc string, locked bool) error {
+// Lock locks a bank of a tag, or unlocks it.
+func (d *LLRP) Lock(epc, bank string, on bool) error {
+	number := slices.Index(bankNames[:], bank)
+	if number < 0 {
+		return fmt.Errorf("no bank %q, there are: %s", bank, strings.Join(bankNames[:], " "))
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, t := range d.tags {
+	t := findLLRPTag(d.known, epc)
+	if t == nil {
+		return fmt.Errorf("no tag %s was ever presented", strings.ToUpper(epc))
+	}
+	t.locked[number] = on
+	return nil
+}
+
+func findLLRPTag(tags []*llrpTag, epc string) *llrpTag {
+	for _, t := range tags {
 		if strings.EqualFold(t.id(), epc) {
-			t.locked = locked
-			return nil
+			return t
 		}
 	}
-	return fmt.Errorf("no tag %s before any antenna", strings.ToUpper(epc))
+	return nil
 }
 
 // Remove takes a tag away; an empty EPC means all of them.
@@ -173,8 +195,8 @@ func (d *LLRP) Do(command string) error {
 		return d.present(words[1:])
 	case len(words) >= 1 && len(words) <= 2 && words[0] == "remove":
 		return d.Remove(strings.Join(words[1:], ""))
-	case len(words) == 2 && (words[0] == "lock" || words[0] == "unlock"):
-		return d.Lock(words[1], words[0] == "lock")
+	case len(words) == 3 && (words[0] == "lock" || words[0] == "unlock"):
+		return d.Lock(words[1], words[2], words[0] == "lock")
 	case len(words) >= 1 && words[0] == "fault":
 		name, on, err := parseFault(words[1:])
 		if err != nil {
@@ -202,12 +224,12 @@ func (d *LLRP) present(words []string) error {
 	if len(words) > 3 {
 		chip = words[3]
 	}
-	return d.PresentChip(words[0], uint16(antenna), int8(rssi), chip)
+	return d.Present(words[0], uint16(antenna), int8(rssi), chip)
 }
 
 // Help implements [Device].
 func (d *LLRP) Help() string {
-	return "present EPC [ANTENNA [DBM [CHIP]]]\nremove [EPC]\nlock EPC\nunlock EPC\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
+	return "present EPC [ANTENNA [DBM [CHIP]]]\nremove [EPC]\nlock EPC BANK\nunlock EPC BANK\nfault NAME [off]    (" + strings.Join(d.faults.known, " ") + ")"
 }
 
 func (d *LLRP) wake() {

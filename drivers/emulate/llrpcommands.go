@@ -234,7 +234,7 @@ func (s *llrpSession) addAccess(body []byte) (uint16, string) {
 	params, _ := llrpParams(command)
 	a := &llrpAccess{antenna: binary.BigEndian.Uint16(spec[4:]), target: append([]byte(nil), target...)}
 	for _, p := range params {
-		if p.kind == 341 || p.kind == 342 {
+		if (p.kind == llrpRead || p.kind == llrpWrite) && len(p.value) >= llrpOperationSize {
 			a.op = llrpParam{p.kind, append([]byte(nil), p.value...)}
 		}
 	}

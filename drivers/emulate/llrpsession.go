@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type llrpSession struct {
 	unplugged bool            // FaultAntenna, as it was told
 	odd       bool            // FaultFlicker: every other round is empty
 	waiting   [][]byte        // TagReportData that wait for GET_REPORT
+	wrote     []Act           // to be told when nothing is locked
 	over      bool
 }
 
@@ -190,7 +192,7 @@ func (s *llrpSession) round() {
 			if !v.covers(t.antenna) || t.antenna == 1 && s.unplugged {
 				continue
 			}
-			t.reads++
+			t.read++
 			report := s.report(id, v, t)
 			if v.held {
 				if len(s.waiting) < llrpBacklog {
@@ -199,13 +201,17 @@ func (s *llrpSession) round() {
 				continue
 			}
 			reports = append(reports, report)
-			told = append(told, Act{Verb: DidRead, Tag: t.id(), Count: t.reads})
+			told = append(told, Act{Verb: DidRead, Tag: t.id(), Count: t.read})
 		}
 	}
+	told = append(told, s.wrote...)
+	s.wrote = nil
 	s.mu.Unlock()
-	for i, report := range reports {
+	for _, report := range reports {
 		s.say(61, report)
-		s.tell(told[i])
+	}
+	for _, act := range told {
+		s.tell(act)
 	}
 }
 
@@ -222,11 +228,12 @@ func (v *llrpInventory) covers(antenna uint16) bool {
 // on it.
 func (s *llrpSession) report(id uint32, v *llrpInventory, t *llrpTag) []byte {
 	var p llrpBytes
-	if len(t.epc) == 12 {
+	epc := t.pcEPC()[2:]
+	if len(epc) == 12 {
 		p.u8(0x80 | 13)
-		p = append(p, t.epc...)
+		p = append(p, epc...)
 	} else {
-		p.tlv(241, be16(uint16(8*len(t.epc))), t.epc)
+		p.tlv(241, be16(uint16(8*len(epc))), epc)
 	}
 	if v.content&0x8000 != 0 {
 		p.u8(0x80 | 9)
@@ -258,10 +265,13 @@ func (s *llrpSession) operate(t *llrpTag) []byte {
 		if !a.enabled || a.antenna != 0 && a.antenna != t.antenna || !t.matches(a.target) {
 			continue
 		}
-		if s.cfg.Counts && a.op.kind == 341 && len(a.op.value) >= 11 && a.op.value[9] == 0 && a.op.value[10] == 0 {
+		if s.cfg.Counts && a.op.kind == llrpRead && binary.BigEndian.Uint16(a.op.value[9:]) == 0 {
 			var refused llrpBytes
-			refused.tlv(349, []byte{1}, a.op.value[:2], be16(0))
+			refused.tlv(llrpReadResult, []byte{llrpReadTagError}, a.op.value[:2], be16(0))
 			return s.done(id, a, refused)
+		}
+		if a.op.kind == llrpWrite {
+			s.wrote = append(s.wrote, Act{Verb: DidWrite, Tag: t.id(), Text: fmt.Sprintf("%s %X", bankNames[a.op.value[6]>>6], a.op.value[llrpOperationSize:])})
 		}
 		return s.done(id, a, t.access(a.op))
 	}

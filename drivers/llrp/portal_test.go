@@ -86,13 +86,13 @@ func TestInAndOut(t *testing.T) {
 		readers := newPortal(t, b.open, inAndOut()...).Readers()
 		in := run(t, readers[0])
 		in.expect(drivers.Up, "")
-		must(t, device.Present(tagA, 1, -50))
+		must(t, device.Present(tagA, 1, -50, ""))
 		in.expect(drivers.Arrived, tagA)
-		must(t, device.Present(tagB, 3, -50)) // an antenna that is nobody's
+		must(t, device.Present(tagB, 3, -50, "")) // an antenna that is nobody's
 
 		out := run(t, readers[1]) // later than the other, and on the same connection
 		out.expect(drivers.Up, "")
-		must(t, device.Present(tagA, 4, -50))
+		must(t, device.Present(tagA, 4, -50, ""))
 		out.expect(drivers.Arrived, tagA)
 		in.expect(drivers.Departed, tagA)
 		in.quiet()
@@ -125,9 +125,9 @@ func TestSlowReceiver(t *testing.T) {
 		out := run(t, readers[1])
 		<-unheard // Up
 		out.expect(drivers.Up, "")
-		must(t, device.Present(tagB, 4, -50))
+		must(t, device.Present(tagB, 4, -50, ""))
 		out.expect(drivers.Arrived, tagB)
-		must(t, device.Present(tagA, 1, -50))
+		must(t, device.Present(tagA, 1, -50, ""))
 		time.Sleep(5 * time.Second)
 		if e := <-unheard; e.Kind != drivers.Arrived {
 			t.Errorf("%v, want the arrival", e.Kind)
@@ -156,7 +156,7 @@ func TestOutages(t *testing.T) {
 			within(t, emulate.LLRPConfig{}, func(t *testing.T, device *emulate.LLRP, b *bench) {
 				r := run(t, newPortal(t, b.open, gate("gate")).Readers()[0])
 				r.expect(drivers.Up, "")
-				must(t, device.Present(tagA, 2, -50))
+				must(t, device.Present(tagA, 2, -50, ""))
 				r.expect(drivers.Arrived, tagA)
 				must(t, device.Fault(tt.fault, true))
 				down(t, r, tt.is, tt.says)
@@ -298,7 +298,7 @@ func TestReportEvery(t *testing.T) {
 		must(t, err)
 		r := run(t, portal.Readers()[0])
 		r.expect(drivers.Up, "")
-		must(t, device.Present(tagA, 1, -50))
+		must(t, device.Present(tagA, 1, -50, ""))
 		started := time.Now()
 		r.expect(drivers.Arrived, tagA)
 		if took := time.Since(started); took < 200*time.Millisecond || took > 600*time.Millisecond {

@@ -85,8 +85,8 @@ type view struct {
 func newView(cfg ReaderConfig) *view {
 	return &view{
 		cfg: cfg, filter: newFilter(cfg),
-		// A reader reports no tag that it does not see, so one report more is one
-		// miss, and time alone decides.
+		// Reports do not come in looks at the field that a tag could miss several
+		// of: time alone decides.
 		presence: drivers.NewPresence(cfg.Name, drivers.PresenceConfig{Misses: 1, Absence: cfg.Absence, Crowd: cfg.Crowd}),
 	}
 }
@@ -108,7 +108,8 @@ func (v *view) take(f fact) []drivers.Event {
 		v.seen(f)
 	case factHeard:
 		v.filter.forget(f.at)
-		v.scan(f.at)
+		dst := v.pending()
+		*dst = v.presence.Sweep(*dst, f.at)
 		v.settle(f.at)
 	case factStalled:
 		v.resume(f.at)
@@ -129,7 +130,8 @@ func (v *view) resume(at time.Time) {
 func (v *view) seen(f fact) {
 	switch v.filter.judge(f) {
 	case seenHere:
-		v.scan(f.at, f.tag)
+		dst := v.pending()
+		*dst = v.presence.See(*dst, f.at, f.tag)
 	case seenWeak:
 		if !v.weak {
 			v.weak = true
@@ -140,13 +142,12 @@ func (v *view) seen(f fact) {
 	}
 }
 
-// scan looks at presence; while settling, departures have to wait.
-func (v *view) scan(at time.Time, tags ...drivers.Tag) {
+// pending is where the events of presence go: while settling they have to wait.
+func (v *view) pending() *[]drivers.Event {
 	if v.settled.IsZero() {
-		v.events = v.presence.Scan(v.events, at, tags...)
-		return
+		return &v.events
 	}
-	v.held = v.presence.Scan(v.held, at, tags...)
+	return &v.held
 }
 
 // settle ends settling when it is time: what lies there is present.

@@ -74,7 +74,7 @@ func rig(t *testing.T, device *emulate.LLRP, open drivers.Opener) drivertest.Rig
 	return drivertest.Rig{
 		Reader:    newPortal(t, open, gate("gate")).Readers()[0],
 		Tags:      [2]string{tagA, tagB},
-		Present:   func(id string) error { return device.Present(id, 2, -60) },
+		Present:   func(id string) error { return device.Present(id, 2, -60, "") },
 		Remove:    device.Remove,
 		Fault:     device.Fault,
 		Silence:   emulate.FaultSilence,

@@ -71,7 +71,7 @@ func TestView(t *testing.T) {
 		{
 			"departures wait for the end of an outage", ReaderConfig{Antennas: one},
 			"0 connected\n1000 heard\n1100 A 1 -50\n1100 B 1 -50\n1200 lost\n1300 lost\n5000 connected\n5300 B 1 -50\n5600 C 1 -50\n5700 heard\n5750 B 1 -50\n6000 C 1 -50\n6000 heard",
-			"1000 up, 1100 arrived A×1, 1100 arrived B×1, 1200 down, 6000 up, 6000 present C×2, 5600 departed A×1",
+			"1000 up, 1100 arrived A×1, 1100 arrived B×1, 1200 down, 6000 up, 6000 present C×2, 6000 departed A×1",
 		},
 		{
 			"a loss while settling is the same outage", ReaderConfig{Antennas: one},
@@ -105,8 +105,8 @@ func TestView(t *testing.T) {
 		},
 		{
 			"dwell, which settling waits for", ReaderConfig{Antennas: one, Dwell: 300 * time.Millisecond},
-			"0 connected\n900 A 1 -50\n1000 heard\n1200 A 1 -50\n1300 heard\n1400 B 1 -50\n1600 B 1 -50\n1699 B 1 -50\n1700 B 1 -50",
-			"1300 up, 1200 present A×1, 1700 arrived B×1, 1700 departed A×1",
+			"0 connected\n900 A 1 -50\n1000 heard\n1200 A 1 -50\n1300 heard\n1400 B 1 -50\n1600 B 1 -50\n1699 B 1 -50\n1700 B 1 -50\n1701 heard\n1702 heard",
+			"1300 up, 1200 present A×1, 1700 arrived B×1, 1701 departed A×1",
 		},
 		{
 			"a crowd is told once until there is room", ReaderConfig{Antennas: one, Crowd: 1},
