@@ -62,6 +62,7 @@ type llrpInventory struct {
 	raw      []byte // as it was added
 	state    uint8  // llrpDisabled …
 	antennas []uint16
+	eager    bool // starts when it is enabled
 	held     bool // reports wait for GET_REPORT
 	content  uint16
 }

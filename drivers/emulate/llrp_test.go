@@ -74,7 +74,7 @@ func TestLLRPDialogue(t *testing.T) {
 		if kind, body := c.next(); kind != 63 || !bytes.HasSuffix(body, bytesOf(t, "0100 0006 0000")) {
 			t.Fatalf("greeting is %d % x", kind, body)
 		}
-		c.ask("0401 0000000b 00000001 00", 11, llrpSuccess+"0089 0048 0004 4000 0000651a 001e886a 000a 352e31342e302e323430 008d 0008 0004 0004")
+		c.ask("0401 0000000b 00000001 00", 11, llrpSuccess+"0089 0050 0004 4000 0000651a 001e886a 000a 352e31342e302e323430 008b 0008 0001 0000 008d 0008 0004 0004")
 		c.ask("0402 00000011 00000001 0000 02 0000 0000", 12, llrpSuccess+"00dd 0009 80 0001 0000 00dd 0009 80 0002 0000")
 		c.ask("0416 0000000e 00000001 000004d2", 32, "011f") // START before ADD is refused
 		c.ask(strings.Replace(addInventory, "0001 0001 0051", "0001 0001 0052", 1), 30, "011f 001a 012c 0012")

@@ -22,7 +22,7 @@ func (s *llrpSession) command(m llrpMessage) {
 		answer = 4
 	}
 	switch {
-	case m.kind == 72: // KEEPALIVE_ACK
+	case m.kind == 72, m.kind == 64: // KEEPALIVE_ACK, ENABLE_EVENTS_AND_REPORTS: nothing is held back
 		return
 	case m.kind == 60:
 		s.gathered(m.id)
@@ -141,6 +141,9 @@ func (s *llrpSession) addInventory(body []byte) (uint16, string) {
 		return llrpMissing, "AISpec or ROReportSpec"
 	}
 	v := &llrpInventory{raw: append([]byte(nil), spec...), held: report[0] == 0}
+	if start, ok := findLLRP(spec, llrpStep{6, 178}, llrpStep{0, 179}); ok && len(start) > 0 {
+		v.eager = start[0] == 1
+	}
 	if content, ok := findLLRP(report, llrpStep{3, 238}); ok && len(content) == 2 {
 		v.content = binary.BigEndian.Uint16(content)
 	}
@@ -208,6 +211,9 @@ func (s *llrpSession) changeInventory(kind uint16, id uint32) (uint16, string) {
 		v.state = min(v.state, llrpInactive)
 	case 24:
 		v.state = max(v.state, llrpInactive)
+		if v.eager {
+			v.state = llrpActive
+		}
 	case 25:
 		v.state = llrpDisabled
 	}
@@ -249,6 +255,10 @@ func (s *llrpSession) addAccess(body []byte) (uint16, string) {
 }
 
 func (s *llrpSession) changeAccess(kind uint16, id uint32) (uint16, string) {
+	if kind == 41 && id == 0 {
+		clear(s.accesses)
+		return llrpOK, ""
+	}
 	a := s.accesses[id]
 	if a == nil {
 		return llrpFieldInvalid, "no such AccessSpec"
@@ -291,9 +301,10 @@ func (s *llrpSession) antennas() []byte {
 const llrpPowers = 81
 
 // llrpCapabilities are those of an Impinj Speedway R420 for the United States,
-// without its receive sensitivities.
+// with one receive sensitivity and one RF mode of its many.
 func llrpCapabilities() []byte {
 	var p, device, air, powers llrpBytes
+	device.tlv(139, be16(1, 0))
 	device.tlv(141, be16(4, 4))
 	for id := uint16(1); id <= llrpAntennas; id++ {
 		device.tlv(140, be16(id, 1), []byte{1})
@@ -307,7 +318,10 @@ func llrpCapabilities() []byte {
 	var hops, frequencies llrpBytes
 	hops.tlv(147, []byte{1, 0}, be16(2), be32(902750, 903250))
 	frequencies.tlv(146, []byte{0x80}, hops)
-	air.tlv(144, powers, frequencies)
+	var mode, modes llrpBytes
+	mode.tlv(329, be32(2), []byte{0x80, 2, 0, 3}, be32(274_000, 2000, 20_000, 20_000, 0)) // Miller 4 at 274 kHz
+	modes.tlv(328, mode)
+	air.tlv(144, powers, frequencies, modes)
 	p.tlv(143, be16(840, 1), air)
 	p.tlv(327, []byte{0x40}, be16(2))
 	return p
