@@ -57,7 +57,7 @@ func answer(b *testing.B, port drivers.Port) {
 	var p llrp.Parser
 	buf := make([]byte, 4096)
 	for {
-		port.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		port.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 		n, err := port.Read(buf)
 		if n == 0 && err != nil {
 			if b.Context().Err() != nil {
