@@ -31,7 +31,13 @@ func TestTLS(t *testing.T) {
 			if err != nil {
 				return
 			}
-			wait.Go(func() { device.Serve(ctx, conn) })
+			wait.Go(func() {
+				defer conn.Close()
+				// Who fails the handshake is no client, and must not occupy the reader.
+				if conn.(*tls.Conn).HandshakeContext(ctx) == nil {
+					device.Serve(ctx, conn)
+				}
+			})
 		}
 	})
 	t.Cleanup(func() { listener.Close(); cancel(); wait.Wait() })

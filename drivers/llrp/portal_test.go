@@ -224,6 +224,7 @@ func TestForeignInventory(t *testing.T) {
 	within(t, emulate.LLRPConfig{}, func(t *testing.T, device *emulate.LLRP, b *bench) {
 		leave(t, b, "00b1 0047 00000007 00 00 00b2 0012 00b3 0005 00 00b6 0009 00 00000000"+
 			"00b7 001e 0001 0001 00b8 0009 00 00000000 00ba 000d 0001 01 00de 0006 0001 00ed 000d 02 0001 00ee 0006 94c0")
+		time.Sleep(time.Second) // the device notices
 		r := run(t, newPortal(t, b.open, gate("gate")).Readers()[0])
 		down(t, r, drivers.ErrBusy, "holds 1 inventories of other programs and has no room for more; delete them, or allow to take over")
 		r.stop()
