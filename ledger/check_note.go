@@ -1,0 +1,65 @@
+package ledger
+
+import "fmt"
+
+// AsksNote reports whether a hand-off note on the tag could change an answer: it
+// is asked for where a report seems to be missing, and costs no time where the
+// ledger knows. What belongs elsewhere is believed at once while all peers are
+// in reach; intake takes in tags that carry none.
+func AsksNote(here Here, s Scan, d Decision) bool {
+	if here.Mode == ModeIntake {
+		return false
+	}
+	switch d.Reason {
+	case ReasonUnknownTag, ReasonBehind, ReasonPeersSilent, ReasonNoteItem:
+		return true
+	case ReasonInWorkElsewhere:
+		return d.Kind == Wait || s.CutOff
+	case ReasonElsewhere, ReasonDoneHere, ReasonReturnedHere:
+		return s.CutOff
+	}
+	return false
+}
+
+// note is the hand-off note that a verdict on the head carries; nil: the report
+// itself is here.
+func (v visit) note() []byte {
+	if v.head.Noted == nil || v.head.Tx != v.scan.NoteOf {
+		return nil
+	}
+	return v.scan.Note
+}
+
+// onNote says of a decision on the tag's note that it is one.
+func (v visit) onNote(d Decision) Decision {
+	if v.note() == nil || len(d.Propose) == 0 {
+		return d
+	}
+	d.OnNote = true
+	if d.Kind != Accepted && d.Kind != Completed {
+		return d
+	}
+	d.Found = fmt.Sprintf("the note of %s on the tag; its report has not arrived", v.scan.NoteBy)
+	if d.Reason == ReasonExpected {
+		d.Reason = ReasonNote
+	}
+	return d
+}
+
+// refusedNote says why the note on the tag does not help where it could have, and
+// keeps an item that somebody has handed over from being taken in a second time.
+func refusedNote(here Here, s Scan, d Decision) Decision {
+	n := s.NoteRefused
+	if n == nil || !AsksNote(here, s, d) {
+		return d
+	}
+	d.Found += "; " + n.Detail
+	switch {
+	case n.Fault == NoteOld: // it says nothing that the ledger does not
+	case n.Fault == NoteUnknownItem && (d.Kind == UnknownTag || d.Kind == Wait):
+		d.Kind, d.Reason, d.Do = Wait, ReasonNoteItem, n.Remedy()
+	case d.Kind == Wait, d.Kind == UnknownTag:
+		d.Do = n.Remedy()
+	}
+	return d
+}
