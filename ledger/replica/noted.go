@@ -63,19 +63,11 @@ func (v *View) Noted(it ledger.Item, note *ledger.Handover) (Noted, error) {
 
 // NotedItems returns the items about which statements of a gateway wait, by id.
 func (v *View) NotedItems(gateway ledger.KeyID) ([]ledger.Item, error) {
-	c, _, err := read[counters](v.r, keyCounters)
-	if err != nil || c.Placements[Waiting] == 0 {
-		return nil, err
-	}
 	var ids []ledger.ItemID
-	looked := 0
-	err = v.r.keys(keyContinues, "", func(key string) bool {
-		looked++
-		item, place := hashOf(key[1:]), key[1+2*hashSize:]
-		if placeOf(place).Author == gateway && !item.IsZero() && !slices.Contains(ids, item) {
+	err := v.waitingOf(gateway, func(item ledger.ItemID, _ ledger.Place, _ ledger.TxID) {
+		if !item.IsZero() && !slices.Contains(ids, item) {
 			ids = append(ids, item)
 		}
-		return looked < maxNotedLook
 	})
 	if err != nil {
 		return nil, err
@@ -91,6 +83,44 @@ func (v *View) NotedItems(gateway ledger.KeyID) ([]ledger.Item, error) {
 		}
 	}
 	return items, nil
+}
+
+// OnNotes returns the verdicts of a gateway that rest on notes and wait for the
+// reports.
+func (v *View) OnNotes(gateway ledger.KeyID) ([]ledger.Tx, error) {
+	places := map[ledger.TxID]ledger.Place{}
+	err := v.waitingOf(gateway, func(_ ledger.ItemID, p ledger.Place, tx ledger.TxID) { places[tx] = p })
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.Tx
+	for id, p := range places {
+		t, err := v.txOf(id, p)
+		if err != nil {
+			return nil, err
+		}
+		if b, is := t.Body.(ledger.Verdict); is && len(b.Note) > 0 {
+			out = append(out, t)
+		}
+	}
+	sortByTime(out)
+	return out, nil
+}
+
+// waitingOf calls each with what waits of a gateway, and the items concerned.
+func (v *View) waitingOf(gateway ledger.KeyID, each func(ledger.ItemID, ledger.Place, ledger.TxID)) error {
+	c, _, err := read[counters](v.r, keyCounters)
+	if err != nil || c.Placements[Waiting] == 0 {
+		return err
+	}
+	looked := 0
+	return v.r.scan(keyContinues, "", func(key string, value []byte) bool {
+		looked++
+		if p := placeOf(key[1+2*hashSize:]); p.Author == gateway && len(value) >= hashSize {
+			each(hashOf(key[1:]), p, ledger.TxID(value[:hashSize]))
+		}
+		return looked < maxNotedLook
+	})
 }
 
 // notedWorld is what statements that wait are tried on.
