@@ -119,7 +119,7 @@ const (
 	ReasonScrapped        = "scrapped"         // ALREADY DONE
 	ReasonConsumed        = "consumed"         // ALREADY DONE: part of another item
 	ReasonNote            = "note"             // ACCEPT: on the hand-off note of the tag; its report has not arrived
-	ReasonNoteItem        = "note-item"        // WAIT: the tag carries a note about an item that is not known here
+	ReasonNoteUnusable    = "note-unusable"    // WAIT: the tag carries a note that cannot be judged here
 	ReasonUnrecordable    = "unrecordable"     // WAIT: what would be recorded breaks a limit of the protocol
 )
 

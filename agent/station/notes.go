@@ -32,10 +32,12 @@ func (s *step) noteRead(e NoteRead) {
 	s.decide(p, c)
 }
 
-// handOver has the note of what was just recorded written to the tag, as long as
-// it lies there: whoever comes next may be cut off.
+// handOver has the note of what was recorded here written to the tag, as long as it
+// lies there: whoever comes next may be cut off. A scan of what is done already
+// writes it again.
 func (s *step) handOver(p *spot, c *presentation, d ledger.Decision) {
-	if !s.m.cfg.Notes || len(d.Propose) == 0 || d.Kind != ledger.TakenIn && d.Kind != ledger.Completed || len(d.Where) == 0 {
+	again := d.Reason == ledger.ReasonDoneHere || d.Reason == ledger.ReasonTakenIn // the note may have been torn
+	if !s.m.cfg.Notes || !again && (len(d.Propose) == 0 || d.Kind != ledger.TakenIn && d.Kind != ledger.Completed || len(d.Where) == 0) {
 		return
 	}
 	label := cmp.Or(d.Label, c.tag)
@@ -46,7 +48,7 @@ func (s *step) handOver(p *spot, c *presentation, d ledger.Decision) {
 		})
 		return
 	}
-	s.do(WriteNote{Reader: p.reader, Tag: c.tag, Item: d.Propose[len(d.Propose)-1].Item, Label: label})
+	s.do(WriteNote{Reader: p.reader, Tag: c.tag, Item: d.Item, Label: label})
 }
 
 // noteWritten tells what became of a note. The report is on the disk whatever
