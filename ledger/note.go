@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Sizes of a hand-off note (PROTOCOL.md §13).
+// Sizes of a hand-off note (PROTOCOL.md §16).
 const (
 	MaxHandoff = 128 // bytes: what fits an NTAG213 together with its NDEF wrapper
 
@@ -22,7 +22,7 @@ const (
 
 // Note is a hand-off note: a gateway's signed word, short enough for a tag's
 // memory, that it has reported an item, and who may continue. A station that is
-// cut off from every peer goes by it until the report arrives (PROTOCOL.md §13).
+// cut off from every peer goes by it until the report arrives (PROTOCOL.md §16).
 // It carries prefixes only; what they are short for, the signature covers.
 type Note struct {
 	Author    [4]byte // first bytes of the author's key id
@@ -71,11 +71,6 @@ func NewNote(net NetworkID, signer crypto.Signer, tag string, t Tx, routing []Op
 	if err := n.fill(t, routing); err != nil {
 		return Note{}, err
 	}
-	if b, is := t.Body.(Report); is {
-		if f, ok := failedLimit(routing[n.Operation], b); !ok {
-			return Note{}, noNote("%s: expected %s, found %s; the next station has to see the report", f.check, f.expected, f.found)
-		}
-	}
 	sig, err := sign(signer, n.digest(net, item, tag))
 	if err != nil {
 		return Note{}, err
@@ -97,6 +92,9 @@ func (n *Note) fill(t Tx, routing []Operation) error {
 			return noNote("the operation failed: quality rules on it first")
 		case at < 0:
 			return noNote("operation %s stands beside the order's routing", b.Operation)
+		}
+		if f, ok := failedLimit(routing[at], b); !ok {
+			return noNote("%s: expected %s, found %s; the next station has to see the report", f.check, f.expected, f.found)
 		}
 		n.Operation, options = uint8(at), b.Options
 	default:

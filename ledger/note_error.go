@@ -5,7 +5,7 @@ import "fmt"
 // NoteFault is a stable code: why a hand-off note is not gone by.
 type NoteFault string
 
-// Why a note is refused (PROTOCOL.md §13).
+// Why a note is refused (PROTOCOL.md §16).
 const (
 	NoteTruncated    NoteFault = "truncated"    // bytes are missing at its end: the tag was lifted while it was written
 	NoteMalformed    NoteFault = "malformed"    // it is no note

@@ -247,7 +247,8 @@ func (n Note) offers(order Order) (options []Option, done []string, err error) {
 
 // Disagrees reports whether the note says something else than the sealed report
 // of its id: the hash leaves it no freedom but in what it repeats beside the id,
-// the operation and the options. The note is verified by its author's key, the
+// the operation and the options, and in what it says by being there: that the
+// operation is done, within its limits. The note is verified by its author's key, the
 // report is in his chain: both together show that he signed two statements that
 // cannot both be so. Empty: they agree.
 func (n Note) Disagrees(report Tx, routing []Operation) string {

@@ -6,7 +6,7 @@ import (
 	"traveler.example/ledger"
 )
 
-// A hand-off note stands for a report that is not here (PROTOCOL.md §13). What is
+// A hand-off note stands for a report that is not here (PROTOCOL.md §16). What is
 // sealed on its strength waits for the report like everything whose ancestors are
 // missing; the shared views know nothing of it. Here is how the item stands if
 // the notes are true: a view of this replica's own, made anew at each look.
