@@ -3,9 +3,12 @@ package agent
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"traveler.example/agent/journal"
 	"traveler.example/ledger"
@@ -53,9 +56,11 @@ func (w view) verify(tag string, open []ledger.Item, raw []byte) (*ledger.Handov
 	}
 	var failed error
 	h, err := ledger.VerifyNote(w.a.parts.Genesis.Network(), w.v.Roster(), n, tag, open, func(prefix [8]byte) (string, bool) {
-		it, ok, err := itemBeginning(w.v, prefix)
-		failed = err
-		return it.Label, ok
+		var its []ledger.Item
+		if its, failed = w.v.ItemsBeginning(hex.EncodeToString(prefix[:]), 1); len(its) == 0 {
+			return "", false
+		}
+		return its[0].Label, true
 	})
 	if err != nil || failed != nil {
 		return nil, faultOf(err), failed
@@ -69,14 +74,21 @@ func faultOf(err error) *ledger.NoteError {
 	return fault
 }
 
-// itemBeginning returns the first item whose id begins so.
-func itemBeginning(v *replica.View, prefix [8]byte) (ledger.Item, bool, error) {
-	var after ledger.ItemID
-	copy(after[:], prefix[:])
-	for it, err := range v.Items(after, 1) {
-		return it, err == nil && [8]byte(it.ID[:8]) == prefix, err
+// onNoteWords says how an item stands if its notes are true; empty: it has none.
+func onNoteWords(v *replica.View, it ledger.Item) (string, error) {
+	n, err := v.Noted(it, nil)
+	if err != nil || len(n.On) == 0 {
+		return "", err
 	}
-	return ledger.Item{}, false, nil
+	state, where := stateWords(n.Item, names{v.Roster()})
+	if len(where) > 0 {
+		state += " at " + strings.Join(where, " or ")
+	}
+	var reports []string
+	for _, id := range n.On {
+		reports = append(reports, id.Short())
+	}
+	return fmt.Sprintf("%s, on a note of its tag; not here: %s", state, strings.Join(reports, ", ")), nil
 }
 
 // cutOff reports whether somebody who may know more of an item is out of reach.

@@ -70,8 +70,8 @@ func (v visit) onNote(d Decision) Decision {
 // sent back nor taken in a second time.
 func refusedNote(here Here, s Scan, d Decision) Decision {
 	n := s.NoteRefused
-	if n == nil || d.Signal() == Green || !AsksNote(here, s, d) {
-		return d
+	if n == nil || d.Signal() == Green || d.Kind == AlreadyDone && n.Fault == NoteTruncated || !AsksNote(here, s, d) {
+		return d // what is done here is written again
 	}
 	d.Found += "; " + n.Detail
 	switch n.Fault {
