@@ -533,3 +533,37 @@ func TestLedgerKnows(t *testing.T) {
 		}
 	})
 }
+
+// TestNoteAndReportDisagree has a board whose note offers another operation than
+// its report: the note is proof against it, and the ledger goes by the report.
+func TestNoteAndReportDisagree(t *testing.T) {
+	bubble(t, func(t *testing.T, p *plant) {
+		o := drilling("WO-1")
+		o.Routing = append(o.Routing, ledger.Operation{ID: "30", Task: "pack", Place: "PACK-1", Needs: []string{"20"}, MaxReturns: 1})
+		i := p.island(o, tagA)
+		i.slowly(i.drill, tagA, "ACCEPTED")
+		i.slowly(i.drill, tagA, "COMPLETED")
+		it := itemOf(t, i.drill.replica, tagA)
+		var report ledger.Tx
+		must(t, i.drill.replica.Read(func(v *replica.View) error {
+			sealed, _, err := v.Tx(it.HeadIDs[0])
+			report = sealed.Tx
+			return err
+		}))
+		swapped := []ledger.Operation{o.Routing[0], o.Routing[2], o.Routing[1]} // so that it says 30 for 20
+		lie, err := ledger.NewNote(p.genesis.Network(), privateKey("drill-1"), tagA, report, swapped)
+		must(t, err)
+		i.tags.set(func() { i.tags.notes[tagA] = lie.Raw() })
+		i.slowly(i.pack, tagA, "ACCEPTED ON TAG")
+		i.meet(i.all()...)
+		got := i.pack.journal.events(journal.NoteContradicted)
+		if len(got) != 1 || !strings.Contains(got[0].words, "the note offers the item to others than the report") {
+			t.Errorf("journal: %+v", got)
+		}
+		i.pack.journal.times(0, journal.NoteMatched)
+		i.slowly(i.pack, tagA, "ACCEPTED "+tagA) // for 20, by the report
+		if st := itemOf(t, i.pack.replica, tagA).State(); st.Operation != "20" {
+			t.Errorf("in work for %+v", st)
+		}
+	})
+}
