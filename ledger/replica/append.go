@@ -308,16 +308,6 @@ func (s *session) admit(d *draft, b *Batch) error {
 	return nil
 }
 
-// onNote reports whether what waits may be sealed all the same: it rests on a
-// hand-off note.
-func (s *session) onNote(t ledger.Tx, why error) (bool, error) {
-	var wait *ledger.WaitError
-	if !errors.As(why, &wait) || t.Item.IsZero() {
-		return false, nil
-	}
-	return s.view().admitsOnNote(t)
-}
-
 // maxBytes is no limit.
 const maxBytes = math.MaxInt
 
