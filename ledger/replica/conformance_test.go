@@ -26,6 +26,7 @@ func TestConformance(t *testing.T) {
 		"note of clone":   testNoteOfClone,
 		"note ruled":      testNoteRuled,
 		"note chain":      testNoteChain,
+		"note of part":    testNoteOfPart,
 	}
 	for name, open := range stores {
 		for what, test := range suite {

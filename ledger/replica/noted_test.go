@@ -178,3 +178,30 @@ func testNoteChain(t *testing.T, open opener) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// testNoteOfPart builds a part in that is here by a note only.
+func testNoteOfPart(t *testing.T, open opener) {
+	p, part, report := cutOff(t, open, 2)
+	g, h := p.gateways[0], p.gateways[1]
+	acc := h.acceptOn(part, g.note(report, "tag-1"), "tag-1", optionB)
+	whole := h.tx(ledger.Tx{Body: ledger.Intake{
+		Station: h.station, Label: "L-2", Order: p.order, Product: "whole", Options: []ledger.Option{optionB},
+	}})
+	took := h.accept(whole.ID(), whole.ID(), optionB)
+	h.append(acc, whole, took)
+	built := h.tx(ledger.Tx{Item: whole.ID(), After: []ledger.TxID{took.ID()}, Body: ledger.Report{
+		Station: h.station, Operation: "b", Task: "mill", Outcome: ledger.OutcomeOK, Inputs: []ledger.Input{{Item: part, Head: acc.ID()}},
+	}})
+	h.append(built)
+	if s := h.noted(part).Item.State(); s.Phase != ledger.Consumed || s.Into != whole.ID() {
+		t.Errorf("the part: %+v", s)
+	}
+	if s := h.noted(whole.ID()).Item.State(); s.Phase != ledger.Finished {
+		t.Errorf("the assembly: %+v", s)
+	}
+	p.share()
+	p.agree()
+	if s := g.item(part).State(); s.Phase != ledger.Consumed || g.status(built.ID()).Status != Valid {
+		t.Errorf("after the report has come: %+v", s)
+	}
+}
