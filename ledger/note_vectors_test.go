@@ -75,8 +75,10 @@ func newNoteWorld(t testing.TB) *noteWorld {
 	w.intake = w.p.own(t, "gate", Tx{Body: Intake{
 		Station: "entrance", Label: "B-0001", Tags: []string{noteTag, "E2801160"}, Order: plantHash("order"), Product: "bracket", Options: w.options("10"),
 	}})
-	w.report = w.did(t, "drill-a", Report{Station: "drill-1", Operation: "10", Task: "drill", Outcome: OutcomeOK, Options: w.options("20"),
-		Measurements: []Measurement{{Name: "bore", Value: 1203, Exponent: -2, Unit: "mm"}}})
+	w.report = w.did(t, "drill-a", Report{
+		Station: "drill-1", Operation: "10", Task: "drill", Outcome: OutcomeOK, Options: w.options("20"),
+		Measurements: []Measurement{{Name: "bore", Value: 1203, Exponent: -2, Unit: "mm"}},
+	})
 	w.wide = w.did(t, "press", Report{Station: "press-1", Operation: "20", Task: "press", Outcome: OutcomeOK, Options: w.options("30", "31", "32", "33", "34", "35")})
 	return w
 }
