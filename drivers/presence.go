@@ -145,6 +145,10 @@ func (p *Presence) Resume(at time.Time) {
 	}
 }
 
+// SetAbsence changes how long a tag has to be unseen, sessions under way
+// included: for readers that show only by what they say how often they say it.
+func (p *Presence) SetAbsence(d time.Duration) { p.cfg.Absence = d }
+
 // Missing reports whether the last scan did not find a tag that is in session.
 func (p *Presence) Missing() bool {
 	for i := range p.sessions {

@@ -17,12 +17,14 @@ type Technology string
 const (
 	ISO14443A Technology = "iso14443a" // MIFARE, NTAG; 13.56 MHz
 	LF125     Technology = "lf125"     // EM4100 and its kin; 125 kHz
+	FDXB      Technology = "fdxb"      // ISO 11784/11785 FDX-B: animals, gas bottles, pallets; 134.2 kHz
 	Gen2      Technology = "gen2"      // EPC Gen2, ISO 18000-63; UHF
+	Code      Technology = "code"      // printed: a bar code or matrix code
 )
 
 // Tag identifies one tag. It is comparable: two reads of one tag are equal.
 type Tag struct {
-	ID         string // canonical: upper-case hex, two digits a byte, no separators
+	ID         string // canonical: upper-case hex, two digits a byte, no separators; of a Code, see NewCode
 	Technology Technology
 }
 
