@@ -16,9 +16,8 @@ const (
 	// frameDelay lies between the last pause of a reader and the first
 	// modulation of a tag: 1236 periods after a one (6.2.1.1).
 	frameDelay = 1236 * time.Second / carrier
-	// wakeTime is what a tag may take from entering the field to hearing a
-	// request (5.2, and 8.1 of part 2): the longest one, so that a reader that
-	// does not wait shows.
+	// wakeTime is the longest that a tag may take from entering the field to
+	// hearing a request (part 3, 5): a reader that does not wait shows.
 	wakeTime = 5 * time.Millisecond
 	// thinkTime and programTime are what commands of an active tag take: to look
 	// something up and to write a page or block (NTAG213/215/216 data sheet, 10:
@@ -125,10 +124,10 @@ type airAnswer struct {
 	thought time.Duration
 }
 
-// lose takes the power from a tag; it has it back from now on.
-func (t *airTag) lose(now time.Time) {
+// lose takes the power from a tag until it is awake again.
+func (t *airTag) lose(awake time.Time) {
 	t.card.reset()
-	t.state, t.level, t.star, t.cipher, t.awake = airIdle, 0, false, false, now.Add(wakeTime)
+	t.state, t.level, t.star, t.cipher, t.awake = airIdle, 0, false, false, awake
 }
 
 // fall leaves READY or ACTIVE for where the tag came from.

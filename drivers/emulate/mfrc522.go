@@ -42,6 +42,9 @@ type MFRC522Config struct {
 	// most public drivers expect, instead of from the first bit in the FIFO, as
 	// NXP's own reader library does. They differ from the second byte on.
 	CountFromUID bool
+	// Wake is how long a tag needs from having power to hearing; 0 means 5 ms, the
+	// most that ISO/IEC 14443-3 allows. Many are faster, and some hosts count on it.
+	Wake time.Duration
 	// Tags are the tags that this reader shares with others; nil means its own.
 	Tags *Tags
 	// Paced lets each transfer on the bus take its time. The air always does.
@@ -74,6 +77,9 @@ func NewMFRC522(cfg MFRC522Config) *MFRC522 {
 	if cfg.Version == 0 {
 		cfg.Version = 0x92
 	}
+	if cfg.Wake == 0 {
+		cfg.Wake = wakeTime
+	}
 	if cfg.Tags == nil {
 		cfg.Tags = NewTags()
 	}
@@ -87,7 +93,7 @@ func NewMFRC522(cfg MFRC522Config) *MFRC522 {
 	d.dice = rand.New(rand.NewPCG(1, 2))
 	d.irq = &irqPin{hostPin: "IRQ", device: d, level: gpio.High, wake: make(chan struct{}, 1)}
 	d.chip.MFRC522 = d
-	d.chip.reset(time.Now())
+	d.chip.powerUp(time.Now())
 	return d
 }
 
@@ -106,7 +112,7 @@ func (d *MFRC522) Present(uid, kind string) error {
 		return err
 	}
 	t := &airTag{card: c}
-	t.lose(time.Now())
+	t.lose(time.Now().Add(d.cfg.Wake))
 	d.tags = append(d.tags, t)
 	return nil
 }
@@ -143,7 +149,7 @@ func (d *MFRC522) Fault(name string, on bool) error {
 	case d.faults.take(FaultForget):
 		d.chip.reset(now)
 	case d.faults.take(FaultReset):
-		d.chip.reset(now.Add(blinkTime))
+		d.chip.powerUp(now.Add(blinkTime))
 		d.darkUntil = now.Add(blinkTime)
 	case d.faults.take(FaultHang):
 		d.hung = true
@@ -166,7 +172,7 @@ func (d *MFRC522) plug(in bool) error {
 		return nil
 	}
 	d.absent, d.hung = !in, false
-	d.chip.reset(time.Now())
+	d.chip.powerUp(time.Now())
 	return nil
 }
 

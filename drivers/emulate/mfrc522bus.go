@@ -165,7 +165,7 @@ func (p resetPin) Out(l gpio.Level) error {
 	defer d.mu.Unlock()
 	d.heldReset = l == gpio.Low
 	d.hung = d.hung && !d.heldReset
-	d.chip.reset(time.Now())
+	d.chip.powerUp(time.Now())
 	return nil
 }
 

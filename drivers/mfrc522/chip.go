@@ -47,15 +47,19 @@ type chip struct {
 // apart.
 func (c *chip) settings() [13]setting {
 	return [...]setting{
-		{regTxMode, 0x00}, {regRxMode, 0x00}, // 106 kbit/s, no CRC by the chip: it is made and checked here
+		{regTxMode, 0x00},
+		{regRxMode, 0x00}, // 106 kbit/s, no CRC by the chip: it is made and checked here
 		{regModWidth, 0x26},
-		{regTMode, timerAuto}, {regTPrescaler, timerPrescaler},
-		{regTReloadHi, byte(c.ticks >> 8)}, {regTReloadLo, byte(c.ticks)},
+		{regTMode, timerAuto},
+		{regTPrescaler, timerPrescaler},
+		{regTReloadHi, byte(c.ticks >> 8)},
+		{regTReloadLo, byte(c.ticks)},
 		{regTxASK, 0x40}, // 100 % modulation, which type A wants
 		{regMode, 0x3D},  // CRC preset 6363
 		{regColl, 0x00},  // bits behind a collision read 0
 		{regRFCfg, c.gain | 0x08},
-		{regComIEn, comIEn}, {regDivIEn, divIEn},
+		{regComIEn, comIEn},
+		{regDivIEn, divIEn},
 	}
 }
 

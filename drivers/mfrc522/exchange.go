@@ -28,6 +28,8 @@ const (
 	chipGrace = 60 * time.Millisecond
 	// recheck is the pause between looks at a chip that is not done.
 	recheck = time.Millisecond
+	// lateness is what tags and the chip take beyond that, in a common answer.
+	lateness = 40 * time.Microsecond
 	// irqTrust is how many answers in a row the IRQ pin may miss.
 	irqTrust = 3
 )
@@ -106,7 +108,7 @@ func (c *chip) transceive(ctx context.Context, f frame) (answer, error) {
 		}
 	}
 	sending := frameTime(8 * len(f.bytes))
-	first := sending + frameDelay + frameTime(f.expect)
+	first := sending + frameDelay + frameTime(f.expect) + lateness
 	longest := sending + time.Duration(f.ticks)*timerTick
 	if f.expect == 0 {
 		first = longest

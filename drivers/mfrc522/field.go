@@ -3,7 +3,6 @@ package mfrc522
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -115,31 +114,43 @@ func (s *session) discover(ctx context.Context) (came bool, err error) {
 	return came, nil
 }
 
-// admit selects a tag that answered a request and takes it down as known.
+// admit selects a tag that answered a request, tells of it if it is new, and
+// halts it.
 func (s *session) admit(ctx context.Context) error {
 	id, err := s.identify(ctx)
 	if err != nil {
 		return err
 	}
-	f := &s.field
-	f.at = s.at
+	refused := s.recognise(&id)
+	if s.live {
+		if err := s.send(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.halt(ctx); err != nil {
 		return err
 	}
-	f.dubious = time.Time{}
+	return refused
+}
+
+// recognise takes a tag that was just selected down as known.
+func (s *session) recognise(id *identifier) error {
+	f := &s.field
+	f.at, f.dubious = s.at, time.Time{}
 	for i := range f.known[:f.n] {
 		if bytes.Equal(f.known[i].uid(), id.uid()) {
 			f.known[i].seen = true // it was away for less than a look
 			return nil
 		}
 	}
-	tag, err := tagOf(&id)
+	tag, err := drivers.NewTag(id.uid(), drivers.ISO14443A)
 	if err != nil {
 		s.fault(err)
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	f.known[f.n] = sighting{identifier: id, tag: tag, seen: true}
+	f.known[f.n] = sighting{identifier: *id, tag: tag, seen: true}
 	f.n++
+	s.events = s.presence.See(s.events, f.at, tag)
 	return nil
 }
 
@@ -187,7 +198,7 @@ func (s *session) confirm(ctx context.Context, k *sighting) error {
 	case err == nil:
 		k.seen, s.field.at = true, s.at
 		return s.halt(ctx)
-	case errors.Is(err, errNoAnswer), onAir(err):
+	case onAir(err):
 		return nil
 	}
 	return err

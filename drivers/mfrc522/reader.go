@@ -155,6 +155,7 @@ type session struct {
 	events   []drivers.Event
 	pace     *time.Timer
 	field    field
+	live     bool // Up has been told
 
 	nextPing  time.Time
 	nextFault time.Time
@@ -175,6 +176,7 @@ func (s *session) run(ctx context.Context, up func()) error {
 		s.field.confirm = time.Time{}
 	}
 	up()
+	s.live = true
 	s.events = s.presence.Settled(s.events)
 	s.nextPing = time.Now().Add(pingInterval)
 	defer s.Memory.Open()()

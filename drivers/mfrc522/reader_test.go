@@ -1,6 +1,7 @@
 package mfrc522_test
 
 import (
+	"os"
 	"testing"
 	"testing/synctest"
 
@@ -50,11 +51,21 @@ func rig(t *testing.T, silence string, cfg emulate.MFRC522Config, set func(*emul
 	}
 }
 
-// TestReader runs the behaviours in real time: the chip polled, and its pins used.
+// TestReader runs behaviours in real time: those in which time matters most, or
+// all of them with TRAVELER_REALTIME=all in the environment.
 func TestReader(t *testing.T) {
-	drivertest.TestReader(t, func(t *testing.T) drivertest.Rig {
-		return rig(t, emulate.FaultSilence, emulate.MFRC522Config{}, nil)
-	})
+	if testing.Short() {
+		t.Skip("the same behaviours run in virtual time")
+	}
+	for _, b := range drivertest.Readers() {
+		if b.Name != "arrives once and departs once" && b.Name != "hardships change nothing" && os.Getenv("TRAVELER_REALTIME") != "all" {
+			continue
+		}
+		t.Run(b.Name, func(t *testing.T) {
+			t.Parallel()
+			b.Check(t, rig(t, emulate.FaultSilence, emulate.MFRC522Config{}, nil))
+		})
+	}
 }
 
 // TestReaderInBubble runs them in virtual time, with what boards and clones
