@@ -43,11 +43,11 @@ func nest(t testing.TB, text string) []byte {
 }
 
 // Messages that real readers sent, as public test suites of other programs have
-// them.
+// them; of the last two those have the bodies, without the headers.
 const (
 	// A Speedway accepts the connection.
 	greeting = "043f 00000020 0ab288c9 00f60016 0080000c 0004f8535baadaff 01000006 0000"
-	// It reports an EPC-96, and one of 160 bits.
+	// It reports an EPC-96, and one of 144 bits.
 	reportEPC96   = "043d 0000002c 4095892f 00f00022 8d 3005fb63ac1f3841ec880467 81 0001 86 ce 82 0004ec2ea8354c09 88 0001"
 	reportEPCData = "043d 00000037 40958941 00f0002d 00f10018 0090 1fb41f712ac9c37ab79d618173188324001a 81 0001 86 ef 82 0004ec2ea8381f57 88 0001"
 	// It closes the connection, and confirms that it was closed.

@@ -198,8 +198,8 @@ func (r *Reader) Layout(ctx context.Context, t drivers.Tag) (drivers.Layout, err
 }
 
 // size returns the size of an area in bytes; 0 if there is none that can be
-// read. Most readers read a bank to its end when asked for 0 words (16.2.1.3.2.2
-// of LLRP 1.1); from the others it is found out by trying words.
+// read. A reader may read a bank to its end when asked for 0 words; from one that
+// does not it is found out by trying words.
 func (r *Reader) size(ctx context.Context, t drivers.Tag, a drivers.Area) (int, error) {
 	got, err := r.read(ctx, t, a, 0, 0)
 	if err == nil && len(got) > 0 {

@@ -83,9 +83,18 @@ func TestMemoryIsWrittenAndReadBack(t *testing.T) {
 			chip      string
 			off, size int
 		}{
-			{"ucode-7xm-2k", 0, 256}, {"ucode-7xm-1k", 0, 128}, {"monza-x8k", 100, 900}, {"higgs-9", 0, 86},
-			{"ucode-7xm-1k", 1, 1}, {"ucode-7xm-1k", 3, 2}, {"ucode-7xm-1k", 63, 3}, {"higgs-3", 62, 2}, {"higgs-3", 61, 3},
-			{"monza-r6p", 0, 8}, {"monza-r6p", 7, 1}, {"monza-r6p", 0, 0},
+			{"ucode-7xm-2k", 0, 256},
+			{"ucode-7xm-1k", 0, 128},
+			{"monza-x8k", 100, 900},
+			{"higgs-9", 0, 86},
+			{"ucode-7xm-1k", 1, 1},
+			{"ucode-7xm-1k", 3, 2},
+			{"ucode-7xm-1k", 63, 3},
+			{"higgs-3", 62, 2},
+			{"higgs-3", 61, 3},
+			{"monza-r6p", 0, 8},
+			{"monza-r6p", 7, 1},
+			{"monza-r6p", 0, 0},
 		} {
 			t.Run(fmt.Sprintf("%s/%s %d at %d", name, tt.chip, tt.size, tt.off), func(t *testing.T) {
 				onFloor(t, emulate.M100Config{AA: aa}, m100.Config{}, func(f *floor) {
