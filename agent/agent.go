@@ -81,6 +81,7 @@ type Parts struct {
 	Readers      []drivers.Reader
 	Scale        ScaleDevice // nil: none
 	Lights       []NamedLight
+	Notes        Notes // nil: no tag is read or written
 	Journal      *journal.Journal
 	Now          func() time.Time // with the monotonic clock
 	Wall         func() time.Time // the clock that people and servers set; nil: that of Now
@@ -145,7 +146,8 @@ func New(cfg Config, parts Parts) (*Agent, error) {
 	if parts.Scale != nil {
 		a.devices = append(a.devices, stateOf(parts.Scale.Info()))
 	}
-	a.station = stationLoop{Agent: a, machine: station.New(cfg.Machine), inbox: make(chan station.Event, 64)}
+	a.cfg.Machine.Notes = parts.Notes != nil
+	a.station = stationLoop{Agent: a, machine: station.New(a.cfg.Machine), inbox: make(chan station.Event, 64)}
 	a.sync = syncLoop{
 		Agent: a, machine: peer.New(cfg.Peer), topics: peer.TopicsOf(cfg.Peer.Network), wake: make(chan struct{}, 1),
 		named: map[ledger.KeyID]bool{},

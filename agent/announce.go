@@ -27,6 +27,7 @@ func (l *syncLoop) announce(ctx context.Context, r replica.Result) {
 	l.restored(ctx, r.Blocks)
 	l.orders(ctx, r.Blocks)
 	l.conflicts(ctx, r.Changed)
+	l.matchNotes(ctx)
 }
 
 // restored tells of own blocks that came back. Another version of the own chain,

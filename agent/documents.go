@@ -149,6 +149,7 @@ type ItemDocument struct {
 	Heads        []HeadLine  `json:"heads"`
 	History      []EntryLine `json:"history"`
 	RestsRevoked bool        `json:"rests_on_revoked,omitempty"`
+	OnNote       string      `json:"on_note,omitempty"` // how it stands by a hand-off note whose report is not here, in words
 }
 
 // HeadLine is one head of an item.

@@ -150,6 +150,7 @@ func (g *Gateway) adopt(ctx context.Context, r *reload, failed chan<- error) {
 // reconfigure gives the agent another configuration and other parts between two
 // runs. What its machines know goes on.
 func (a *Agent) reconfigure(cfg Config, parts Parts, gone fittings) {
+	cfg.Machine.Notes = parts.Notes != nil
 	next := &station.Reconfigured{Config: cfg.Machine}
 	for _, x := range gone {
 		next.Lost = append(next.Lost, x.readers...)

@@ -33,6 +33,9 @@ func itemDocument(v *replica.View, it ledger.Item) (ItemDocument, error) {
 		return ItemDocument{}, err
 	}
 	doc := ItemDocument{ItemLine: line, Lot: it.Lot}
+	if doc.OnNote, err = onNoteWords(v, it); err != nil {
+		return ItemDocument{}, err
+	}
 	for _, h := range it.Heads() {
 		doc.Heads = append(doc.Heads, HeadLine{Tx: h.Tx, Kind: h.Kind.String(), Author: n.of(h.Sender), State: h.State.Phase.String()})
 		doc.RestsRevoked = doc.RestsRevoked || h.Rests == 1

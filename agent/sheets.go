@@ -39,13 +39,17 @@ func (w view) Operator(name string) (ledger.KeyID, bool) {
 	return ids[0].ID, true
 }
 
-// Scan gathers what the ledger knows about a tag.
-func (w view) Scan(tag string) (ledger.Scan, error) {
+// Scan gathers what the ledger knows about a tag, and what the note that was read
+// from it adds.
+func (w view) Scan(tag string, note []byte) (ledger.Scan, error) {
 	open, closed, err := w.v.Tag(tag)
 	if err != nil {
 		return ledger.Scan{}, err
 	}
-	scan := ledger.Scan{Tag: tag}
+	scan := ledger.Scan{Tag: tag, CutOff: w.cutOff()}
+	if open, err = w.noted(&scan, open, note); err != nil {
+		return ledger.Scan{}, err
+	}
 	if scan.Open, err = Sheets(w.v, open); err != nil {
 		return ledger.Scan{}, err
 	}
@@ -69,11 +73,10 @@ func (w view) Scan(tag string) (ledger.Scan, error) {
 
 // inWork returns the items in work here by this gateway, in order of acceptance.
 func (w view) inWork() ([]ledger.Sheet, error) {
-	items, err := w.v.InWorkAt(w.a.cfg.Station.ID)
+	items, err := w.inWorkNoted()
 	if err != nil {
 		return nil, err
 	}
-	items = slices.DeleteFunc(items, func(it ledger.Item) bool { return it.State().By != w.a.key })
 	slices.SortStableFunc(items, func(a, b ledger.Item) int {
 		ha, _ := a.Head()
 		hb, _ := b.Head()

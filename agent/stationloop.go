@@ -23,7 +23,8 @@ type stationLoop struct {
 	machine *station.Machine
 	inbox   chan station.Event
 	last    lastShown
-	work    sync.WaitGroup        // weighings under way
+	work    sync.WaitGroup // weighings and requests to tags under way
+	pad     notePad
 	next    *station.Reconfigured // what the machine has to be told first
 }
 
@@ -66,6 +67,9 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 func (l *stationLoop) resume(ctx context.Context, devices <-chan drivers.Event) {
 	for range len(devices) {
 		l.device(ctx, <-devices)
+	}
+	for _, reader := range l.next.Lost {
+		l.lifted(reader, "")
 	}
 	l.step(ctx, *l.next)
 	l.next = nil
@@ -110,10 +114,13 @@ func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
 	}
 	switch e.Kind {
 	case drivers.Arrived:
+		l.laid(e.Reader, e.Tag)
 		l.step(ctx, station.Arrived{Reader: e.Reader, Tag: e.Tag.ID})
 	case drivers.Present:
+		l.laid(e.Reader, e.Tag)
 		l.step(ctx, station.Present{Reader: e.Reader, Tag: e.Tag.ID})
 	case drivers.Departed:
+		l.lifted(e.Reader, e.Tag.ID)
 		l.step(ctx, station.Departed{Reader: e.Reader, Tag: e.Tag.ID})
 	case drivers.Up:
 		info := l.infoOf(e.Reader)
@@ -123,6 +130,7 @@ func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
 			slog.String(journal.KeyReader, e.Reader), slog.String(journal.KeyPort, info.Port))
 		l.step(ctx, station.ReaderUp{Reader: e.Reader})
 	case drivers.Down:
+		l.lifted(e.Reader, "")
 		info := l.infoOf(e.Reader)
 		l.deviceIs(e.Reader, false, info)
 		if errors.Is(e.Err, drivers.ErrBusy) {
@@ -210,6 +218,10 @@ func (l *stationLoop) perform(ctx context.Context, e station.Effect) station.Eve
 		l.show(ctx, e.Signal)
 	case station.Weigh:
 		l.weigh(ctx, e.Serial)
+	case station.ReadNote:
+		l.readNote(ctx, e)
+	case station.WriteNote:
+		l.writeNote(ctx, e)
 	case station.Log:
 		l.parts.Journal.Event(ctx, e.ID, e.Words, attrs(e.Fields)...)
 	}

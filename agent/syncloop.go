@@ -35,7 +35,8 @@ type syncLoop struct {
 	home     string                // the broker last connected to
 	gateways map[ledger.KeyID]bool // known from the roster
 	named    map[ledger.KeyID]bool // in evidence, and said so
-	seen     struct {              // the view as of some commit
+	notes    onNotes
+	seen     struct { // the view as of some commit
 		at   uint64
 		view peer.View
 
@@ -58,6 +59,7 @@ func (l *syncLoop) run(ctx context.Context) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	l.checkRoster(ctx, l.parts.Replica.Roster())
+	l.rememberNotes()
 	for {
 		l.beats[1].Store(l.age())
 		if ctx.Err() == nil && l.takeFirst(ctx) {
@@ -152,6 +154,9 @@ func (l *syncLoop) tell(ctx context.Context) {
 	slices.SortFunc(sealed, func(a, b ledger.Ref) int { return cmp.Compare(a.Height, b.Height) })
 	if len(enrolled) > 0 {
 		l.rosterChanged(ctx)
+	}
+	if len(sealed) > 0 {
+		l.rememberNotes()
 	}
 	if len(sealed)+len(enrolled) > 0 {
 		l.step(ctx, peer.Committed{Sealed: sealed, Statements: enrolled})

@@ -30,7 +30,7 @@ func Check(here Here, s Scan) Decision {
 	default:
 		d = checkMany(here, s)
 	}
-	return recordable(here, d)
+	return recordable(here, refusedNote(here, s, d))
 }
 
 // recordable answers WAIT where a proposal breaks a limit of the protocol, so

@@ -22,8 +22,13 @@ func (v visit) expected(index int, o Option) Decision {
 	}
 	verdict := Verdict{
 		Station: v.here.Station, Operation: o.Operation, Task: o.Task, Option: uint8(index), Ruling: Accept,
-		Tag: v.scan.seenTag(), Weight: v.scan.weight(),
+		Tag: v.scan.seenTag(), Weight: v.scan.weight(), Note: v.note(),
 	}
+	return v.onNote(v.entry(op, o, verdict))
+}
+
+// entry judges what is expected here: return, set aside or accept.
+func (v visit) entry(op Operation, o Option, verdict Verdict) Decision {
 	if d, stop := v.judgeReport(op, verdict); stop {
 		return d
 	}
@@ -96,12 +101,13 @@ func (v visit) judgeReport(op Operation, verdict Verdict) (d Decision, stop bool
 		}), true
 	}
 	if fromReport {
-		if v.sheet.Report == nil {
+		switch before, _ := v.sheet.Order.operationOf(v.head.Operation); {
+		case v.sheet.Report != nil:
+			if f, ok := failedLimit(before, *v.sheet.Report); !ok {
+				return v.failed(verdict, f), true
+			}
+		case v.head.Noted == nil: // a note's author has judged its values by the same limits
 			return v.waitReport(op, verdict.Task), true
-		}
-		before, _ := v.sheet.Order.operationOf(v.head.Operation)
-		if f, ok := failedLimit(before, *v.sheet.Report); !ok {
-			return v.failed(verdict, f), true
 		}
 	}
 	l, ok := op.weightLimit()
@@ -139,7 +145,7 @@ func (v visit) waitReport(op Operation, task string) Decision {
 // the limit says, where there is nobody to return it to, and once the operation
 // has been returned as often as its routing allows.
 func (v visit) failed(verdict Verdict, f failure) Decision {
-	if f.onFail != Return || !v.head.ownReport() {
+	if f.onFail != Return || !v.head.ownReport() || v.head.Station == "" {
 		return v.setAside(verdict, f)
 	}
 	reported, _ := v.sheet.Order.operationOf(v.head.Operation)

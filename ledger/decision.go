@@ -118,6 +118,8 @@ const (
 	ReasonReturnedHere    = "returned-here"    // ALREADY DONE: returned from here for rework elsewhere
 	ReasonScrapped        = "scrapped"         // ALREADY DONE
 	ReasonConsumed        = "consumed"         // ALREADY DONE: part of another item
+	ReasonNote            = "note"             // ACCEPT: on the hand-off note of the tag; its report has not arrived
+	ReasonNoteUnusable    = "note-unusable"    // WAIT: the tag carries a note that cannot be judged here
 	ReasonUnrecordable    = "unrecordable"     // WAIT: what would be recorded breaks a limit of the protocol
 )
 
@@ -138,6 +140,7 @@ type Decision struct {
 	Missing   []Need     // parts that the assembly still lacks
 	Choices   []Choice   // CHOOSE: the open items on the tag
 	Authors   []KeyID    // IN CONFLICT: who wrote the heads
+	OnNote    bool       // what is proposed rests on the hand-off note of the tag
 	Propose   []Proposal // to be sealed in this order, in one block; none: nothing is recorded
 }
 
@@ -260,6 +263,11 @@ type Scan struct {
 	PeersKnown  bool       // a peer was heard since the start
 	PeersHeard  int64      // ms since a peer was last heard
 	Missing     int64      // blocks that peers in reach tell of and that are not here yet
+	CutOff      bool       // peers that may know more of the item are not in reach
+	Note        []byte     // the tag's hand-off note, which the head of an open item stands for
+	NoteBy      string     // who wrote it, by name
+	NoteOf      TxID       // the report that it stands for
+	NoteRefused *NoteError // the tag carries a note that is not gone by; nil: none
 }
 
 // weight is what the scale showed in mg, zero where nothing was weighed.

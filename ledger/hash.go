@@ -90,6 +90,7 @@ const (
 	labelFrontierSig  label = "traveler/1/frontier/sig"
 	labelStatement    label = "traveler/1/roster"
 	labelStatementSig label = "traveler/1/roster/sig"
+	labelNote         label = "traveler/1/note/1"
 )
 
 // digest is SHA-256(label || 0x00 || network id || parts…).

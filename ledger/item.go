@@ -65,6 +65,10 @@ type Node struct {
 	Depth     uint32  `cbor:"15,keyasint,omitzero"` // longest way from the intake
 	Uncounted uint8   `cbor:"16,keyasint,omitzero"` // 1: stands only in blocks that a revocation leaves out
 	Rests     uint8   `cbor:"17,keyasint,omitzero"` // 1: rests on a revoked block; nonconforming until a disposition
+
+	// Noted is set where a hand-off note stands for a report that is not here: the
+	// operations that are done at it. No such node is ever stored.
+	Noted []string `cbor:"-"`
 }
 
 // Item is one serialised piece with its history.

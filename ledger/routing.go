@@ -223,6 +223,12 @@ func Done(line []Node, routing []Operation) map[string]bool {
 	last := "" // operation of the latest report
 	for _, n := range settled(line) {
 		switch {
+		case n.Noted != nil:
+			last = n.Operation
+			clear(done) // what came before it is known by the note alone
+			for _, op := range n.Noted {
+				done[op] = true
+			}
 		case n.ownReport():
 			last = n.Operation
 			if n.Outcome == OutcomeOK {

@@ -141,6 +141,9 @@ func (b *board) start() error {
 	if b.scale != nil {
 		parts.Scale = b.scale
 	}
+	if s.tags != nil {
+		parts.Notes = s.tags
+	}
 	a, err := agent.New(cfg, parts)
 	if err != nil {
 		return err

@@ -42,6 +42,8 @@ func verbs() map[string]verb {
 		"withdraw": {"GATEWAY ITEM REASON", (*scene).withdraw},
 		"amend":    {"GATEWAY ITEM REASON", (*scene).amend},
 		"carry":    {"GATEWAY ORDER", (*scene).carry},
+		"copy":     {"TAG TAG", (*scene).copyNote},
+		"tear":     {"TAG", (*scene).tearNote},
 
 		"enrol":  {"NAME", (*scene).enrol},
 		"assign": {"STATION NAME", (*scene).assign},

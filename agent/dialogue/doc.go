@@ -27,6 +27,9 @@
 // left out of the journal's lines, for the light says the same. Statuses and
 // frontiers are left out unless a page asks for them with show.
 //
+// With “notes=yes” the tags of a network have memory, and hand-off notes pass on
+// them; the bytes are seen only by what the gateways say of them.
+//
 // A step that begins with network sets the scene; what is said there is left out.
 //
 // # Time

@@ -24,6 +24,9 @@ func (s *scene) network(c *command) error {
 		return fmt.Errorf("there is a network already")
 	}
 	witnesses := c.list("witnesses")
+	if c.option("notes", "no") == "yes" {
+		s.tags = &memory{notes: map[string][]byte{}}
+	}
 	s.operators = c.list("operators")
 	makes := c.list("makes")
 	if makes == nil {

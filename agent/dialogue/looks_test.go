@@ -86,6 +86,9 @@ func itemLines(doc agent.ItemDocument, seals bool) []string {
 		first += ", tags " + strings.Join(doc.Tags, ", ")
 	}
 	lines := []string{first}
+	if doc.OnNote != "" {
+		lines = append(lines, "  by a note: "+doc.OnNote)
+	}
 	for _, e := range doc.History {
 		l := fmt.Sprintf("  %-10s %-11s %s", e.Block, e.Kind, e.What)
 		if len(e.Operators) > 0 {

@@ -34,6 +34,7 @@ type scene struct {
 	show      map[string]bool // kinds of lines left out (false) or shown
 	holding   bool            // messages arrive when the page says so
 	resting   bool            // lights that go idle are said
+	tags      *memory         // nil: no tag holds anything but its id
 	stirred   chan struct{}
 
 	mu     sync.Mutex

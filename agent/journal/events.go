@@ -53,6 +53,13 @@ const (
 	ScanWrongPart    ID = "scan.wrong-part"    // a part the assembly does not need
 	ScanCancelled    ID = "scan.cancelled"     // an assembly in progress was cancelled
 
+	NoteWritten      ID = "note.written"      // a hand-off note is on a tag
+	NoteUnwritten    ID = "note.unwritten"    // a tag carries no hand-off note
+	NoteAccepted     ID = "note.accepted"     // an item goes on by the note of its tag
+	NoteRefused      ID = "note.refused"      // the note on a tag is not gone by
+	NoteMatched      ID = "note.matched"      // the report that a note stood for is here and as it said
+	NoteContradicted ID = "note.contradicted" // the ledger says something else than a note
+
 	ReaderDown  ID = "reader.down"  // a reader does not answer
 	ReaderUp    ID = "reader.up"    // the reader answers again
 	ReaderFault ID = "reader.fault" // a reader sent what cannot be right
@@ -168,6 +175,12 @@ var table = []Definition{
 	{ID: ScanPartAdded, MessageID: "0bc29114afcd407d902151b5c7ad0bb5", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanWrongPart, MessageID: "c9ff56bd01fb470288f1eb5a4366571c", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation, KeyExpected}},
 	{ID: ScanCancelled, MessageID: "1fa5d9ab943047a4bc48bac97d1e949c", Level: slog.LevelInfo, Fields: []string{KeyStation}},
+	{ID: NoteWritten, MessageID: "961e095abff950ae13e4416dffaaa228", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader}},
+	{ID: NoteUnwritten, MessageID: "902603e0586678324c2868f8dc9aa0f7", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyReason, KeyRemedy}},
+	{ID: NoteAccepted, MessageID: "58265a46401f1aff07810dc4be5419d9", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyFound}},
+	{ID: NoteRefused, MessageID: "4c04e6e32a931bb3f059853109cab3cf", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyTag, KeyReader, KeyReason, KeyFound, KeyRemedy}},
+	{ID: NoteMatched, MessageID: "d9cbbd8de9e44d12c969fdfbcf95722e", Level: slog.LevelInfo, Fields: []string{KeyItem}},
+	{ID: NoteContradicted, MessageID: "bd74d98b085eff6b8c97b371067d5974", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyFound}},
 	{ID: ReaderDown, MessageID: "141554c0f5d64402b6cd98fd61506d88", Level: slog.LevelError, EndedBy: ReaderUp, Fields: []string{KeyReader, KeyPort, KeyError}},
 	{ID: ReaderUp, MessageID: "1c3ef4847ddb472b88c438d42c5593d4", Level: LevelNotice, Fields: []string{KeyReader, KeyPort}},
 	{ID: ReaderFault, MessageID: "a5720a9dae3240ed940e9c4cf1b65d09", Level: slog.LevelWarn, Fields: []string{KeyReader, KeyReason}},

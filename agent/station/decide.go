@@ -19,19 +19,23 @@ func (s *step) decide(p *spot, c *presentation) {
 		s.undecided(p, c, Amber, "WAIT", "this gateway is starting; leave the tag on the reader")
 		return
 	}
-	d, err := s.check(p.reader, c)
+	d, asks, err := s.check(p.reader, c)
 	if err != nil {
 		s.fault(p, c, err.Error())
+		return
+	}
+	if asks && s.readNote(p, c, d) {
 		return
 	}
 	s.act(p, c, d)
 }
 
-// check asks the ledger's Check about a tag on a reader.
-func (s *step) check(reader string, c *presentation) (ledger.Decision, error) {
-	scan, err := s.v.Scan(c.tag)
+// check asks the ledger's Check about a tag on a reader, and whether a note on the
+// tag could change the answer.
+func (s *step) check(reader string, c *presentation) (d ledger.Decision, asks bool, err error) {
+	scan, err := s.v.Scan(c.tag, c.note)
 	if err != nil {
-		return ledger.Decision{}, err
+		return ledger.Decision{}, false, err
 	}
 	c.open = make([]ledger.ItemID, len(scan.Open))
 	for i, sheet := range scan.Open {
@@ -40,8 +44,10 @@ func (s *step) check(reader string, c *presentation) (ledger.Decision, error) {
 	if scan.Intake != nil {
 		c.order = scan.Intake.Order.ID
 	}
+	c.refused = scan.NoteRefused
 	s.complete(&scan, reader, c)
-	return ledger.Check(s.v.Here(), scan), nil
+	d = ledger.Check(s.v.Here(), scan)
+	return d, ledger.AsksNote(s.v.Here(), scan, d), nil
 }
 
 // complete adds to a scan what only the station knows.
@@ -73,6 +79,9 @@ func (s *step) act(p *spot, c *presentation, d ledger.Decision) {
 			return
 		}
 		d.Found = cmp.Or(c.problem, d.Found)
+	}
+	if c.unread != "" && (d.Kind == ledger.Wait || d.Kind == ledger.UnknownTag) {
+		d.Found += "; the note on its tag cannot be read: " + c.unread
 	}
 	switch {
 	case len(d.Propose) == 0:
@@ -188,6 +197,8 @@ func (s *step) decided(p *spot, c *presentation, d ledger.Decision) {
 	c.waits = mayResolve(d)
 	s.show(c, s.signal(p, c, d))
 	s.journal(p, c, d)
+	s.noteJournal(p, c, d)
+	s.handOver(p, c, d)
 	s.settle(p, c)
 }
 

@@ -169,7 +169,7 @@ func (w view) Operator(name string) (ledger.KeyID, bool) {
 	return ids[0].ID, true
 }
 
-func (w view) Scan(tag string) (ledger.Scan, error) {
+func (w view) Scan(tag string, note []byte) (ledger.Scan, error) {
 	open, closed, err := w.v.Tag(tag)
 	if err = cmp.Or(w.g.damage, err); err != nil {
 		return ledger.Scan{}, err

@@ -40,6 +40,8 @@ type spot struct {
 	reader string
 	down   bool
 	tags   []string // in the field, badges left out, in order of arrival
+	// unwritten is why the last note could not be written; empty: it was.
+	unwritten string
 	// scans holds the one that is decided or shown and, while its record is
 	// under way, those that came after it.
 	scans []*presentation
@@ -51,26 +53,32 @@ type phase uint8
 const (
 	settled   phase = iota // shown, or not yet looked at
 	weighing               // for the scale
+	reading                // for the note on the tag
 	recording              // for the disk
 )
 
 // presentation is one tag put on a reader and what became of it.
 type presentation struct {
-	tag     string
-	gone    bool // has left, or its reader is down
-	phase   phase
-	serial  int             // of the answer awaited
-	pending ledger.Decision // that rests on it
-	stale   int
-	weight  *int64 // mg
-	problem string // why there is none
-	choice  ledger.ItemID
-	open    []ledger.ItemID // what the decision rests on
-	order   string          // id of the order of a new item
-	shown   *Signal
-	waits   bool // may resolve itself
-	failed  bool // could not be recorded: that something changed does not mean that it can be now
-	alone   bool // decided anew without an act of a person
+	tag      string
+	gone     bool // has left, or its reader is down
+	phase    phase
+	serial   int             // of the answer awaited
+	pending  ledger.Decision // that rests on it
+	stale    int
+	weight   *int64            // mg
+	problem  string            // why there is none
+	note     []byte            // read from the tag
+	asked    bool              // for its note
+	unread   string            // why there is none
+	refused  *ledger.NoteError // why it is not gone by
+	unjudged bool              // what was made of the note has not been told
+	choice   ledger.ItemID
+	open     []ledger.ItemID // what the decision rests on
+	order    string          // id of the order of a new item
+	shown    *Signal
+	waits    bool // may resolve itself
+	failed   bool // could not be recorded: that something changed does not mean that it can be now
+	alone    bool // decided anew without an act of a person
 }
 
 type accept struct {
@@ -125,6 +133,10 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.readerUp(e)
 	case Weighed:
 		s.weighed(e)
+	case NoteRead:
+		s.noteRead(e)
+	case NoteWritten:
+		s.noteWritten(e)
 	case Sealed:
 		s.sealed(e)
 	case Changed:

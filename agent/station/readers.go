@@ -52,6 +52,11 @@ func (s *step) release(p *spot) {
 		s.act(p, c, c.pending)
 		return
 	}
+	if c.phase == reading {
+		c.unread = "it was lifted before that"
+		s.act(p, c, c.pending)
+		return
+	}
 	s.drop(p)
 }
 

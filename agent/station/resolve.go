@@ -50,7 +50,7 @@ func (s *step) reconsider(p *spot, c *presentation) {
 		return
 	}
 	c.weight = nil
-	d, err := s.check(p.reader, c)
+	d, _, err := s.check(p.reader, c)
 	if err != nil {
 		s.fault(p, c, err.Error())
 		return
@@ -87,7 +87,7 @@ func (s *step) logResolved(reader, tag, name string) {
 // resolved reports whether a tag that left need not wait any more, and announces
 // it if there is something to do with it here.
 func (s *step) resolved(w waiter) bool {
-	d, err := s.check(w.reader, &presentation{tag: w.tag})
+	d, _, err := s.check(w.reader, &presentation{tag: w.tag})
 	if err != nil || mayResolve(d) {
 		return false
 	}

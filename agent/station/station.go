@@ -15,6 +15,9 @@
 //     stay until the next scan.
 //   - Of several tags on one reader the one put there last counts; the words
 //     say so. A tag that comes while a record is under way is decided after it.
+//   - A hand-off note is asked for where a report seems to be missing, before
+//     anything is recorded or shown. It is written after the light, and nothing
+//     waits for that.
 //   - What waits may resolve itself, as far as the item is only taken up: work
 //     is completed by a person's act, a scan or a form, never by itself.
 package station
@@ -28,9 +31,10 @@ import (
 type View interface {
 	// Here is the station as the roster and the profile have it now.
 	Here() ledger.Here
-	// Scan fills in what the ledger knows about a tag. Reader, weight, badges
-	// and times are the machine's own to add.
-	Scan(tag string) (ledger.Scan, error)
+	// Scan fills in what the ledger knows about a tag and, with the note that was
+	// read from it (nil: none was), what the note adds. Reader, weight, badges and
+	// times are the machine's own to add.
+	Scan(tag string, note []byte) (ledger.Scan, error)
 	// Operator returns the key of the one person of that name whom the roster
 	// has as an operator.
 	Operator(name string) (ledger.KeyID, bool)
@@ -48,6 +52,7 @@ type Config struct {
 	Badges   map[string]Badge       // by tag
 	TaskText map[string]string      // what the operator is told at a task
 	Scale    bool                   // the station has a scale
+	Notes    bool                   // tags are read and written: hand-off notes pass on them
 }
 
 // Event is something that happened.
@@ -75,6 +80,19 @@ type (
 		Serial  int
 		Outcome Outcome
 		Detail  string
+	}
+	// NoteRead answers ReadNote. Note is what the tag carries, whatever it is; nil:
+	// nothing. Problem is empty or says why it could not be read.
+	NoteRead struct {
+		Serial  int
+		Note    []byte
+		Problem string
+	}
+	// NoteWritten answers WriteNote. Problem is empty or says why nothing is on the
+	// tag, Remedy what to do.
+	NoteWritten struct {
+		Reader, Tag, Item string
+		Problem, Remedy   string
 	}
 	// Changed: the ledger has something new, or the roster.
 	Changed struct{}
@@ -111,6 +129,8 @@ func (ReaderDown) event()   {}
 func (ReaderUp) event()     {}
 func (Weighed) event()      {}
 func (Sealed) event()       {}
+func (NoteRead) event()     {}
+func (NoteWritten) event()  {}
 func (Changed) event()      {}
 func (Opened) event()       {}
 func (Chosen) event()       {}
@@ -145,6 +165,20 @@ type (
 	Show struct{ Signal Signal }
 	// Weigh asks the scale and answers with Weighed.
 	Weigh struct{ Serial int }
+	// ReadNote reads the hand-off note from a tag that lies on a reader and answers
+	// with NoteRead, soon and in any case.
+	ReadNote struct {
+		Serial      int
+		Reader, Tag string
+	}
+	// WriteNote writes to a tag the hand-off note of the last statement about the
+	// item that this gateway has sealed, and answers with NoteWritten. Nothing
+	// waits for it.
+	WriteNote struct {
+		Reader, Tag string
+		Item        ledger.ItemID // zero: the item that was taken in with this tag
+		Label       string        // its printed id
+	}
 	// Log writes an event of the journal.
 	Log struct {
 		ID     journal.ID
@@ -153,10 +187,12 @@ type (
 	}
 )
 
-func (Append) effect() {}
-func (Show) effect()   {}
-func (Weigh) effect()  {}
-func (Log) effect()    {}
+func (Append) effect()    {}
+func (Show) effect()      {}
+func (Weigh) effect()     {}
+func (ReadNote) effect()  {}
+func (WriteNote) effect() {}
+func (Log) effect()       {}
 
 // Field is a field of a journal event.
 type Field struct{ Key, Value string }

@@ -13,14 +13,17 @@ import (
 // wordOf is what light, terminal, journal and CLI call a decision: the past
 // tense once it is recorded.
 func wordOf(d ledger.Decision) string {
+	word := d.Kind.String()
 	switch d.Kind {
 	case ledger.Accepted:
-		return "ACCEPTED"
+		word = "ACCEPTED"
 	case ledger.Completed:
-		return "COMPLETED"
-	default:
-		return d.Kind.String()
+		word = "COMPLETED"
 	}
+	if d.OnNote && d.Signal() == ledger.Green {
+		word += " ON TAG"
+	}
+	return word
 }
 
 var aspects = map[ledger.SignalClass]Aspect{ledger.Green: Green, ledger.Amber: Amber, ledger.Red: Red}
@@ -68,7 +71,7 @@ func (s *step) why(d ledger.Decision) []string {
 	}
 	switch {
 	case d.Found == "":
-	case repeated(d):
+	case repeated(d), d.OnNote && d.Signal() == ledger.Green:
 		parts = append(parts, d.Found)
 	case d.Signal() != ledger.Green:
 		parts = append(parts, "found "+d.Found)

@@ -13,9 +13,9 @@ import (
 // somewhere is a view that knows nothing but its name.
 type somewhere struct{}
 
-func (somewhere) Here() ledger.Here                    { return ledger.Here{Station: "bench-1"} }
-func (somewhere) Scan(string) (ledger.Scan, error)     { return ledger.Scan{}, nil }
-func (somewhere) Operator(string) (ledger.KeyID, bool) { return ledger.KeyID{}, false }
+func (somewhere) Here() ledger.Here                        { return ledger.Here{Station: "bench-1"} }
+func (somewhere) Scan(string, []byte) (ledger.Scan, error) { return ledger.Scan{}, nil }
+func (somewhere) Operator(string) (ledger.KeyID, bool)     { return ledger.KeyID{}, false }
 func fieldOf(fs []Field, key string) (v string, n int) {
 	for _, f := range fs {
 		if f.Key == key {

@@ -61,6 +61,7 @@ func showItem(w io.Writer, it agent.ItemDocument) {
 	if it.RestsRevoked {
 		s.value("note", "rests on a revoked block: quality must rule")
 	}
+	s.value("by a note", it.OnNote)
 	s.flush()
 	if len(it.Heads) > 1 {
 		showHeads(w, it.Heads)

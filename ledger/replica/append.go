@@ -13,7 +13,8 @@ import (
 // Append seals transactions in this gateway's next block, with what other
 // callers append at the same moment. It is durable once it returns the block.
 // Each transaction must be valid there and, where it moves an item, continue
-// only current heads; else, or if the Guard refuses, nothing is sealed and the
+// only current heads; what rests on a hand-off note must be so if the note is
+// true, see [View.Noted], and waits until the note's report is here; else, or if the Guard refuses, nothing is sealed and the
 // error wraps ErrStale (and the Guard's, or a *ledger.VoidError). Transactions
 // that count already are not sealed again: the block returned is the one that
 // holds the first of them. Other errors: ErrNoKey, ErrFull, ErrReadBack,
@@ -296,7 +297,9 @@ func (s *session) admit(d *draft, b *Batch) error {
 			return err
 		}
 		if why := s.e.why; why != nil {
-			return fmt.Errorf("%w: %s: %w", ErrStale, t.Kind, why)
+			if on, err := s.onNote(t, why); err != nil || !on {
+				return errors.Join(err, fmt.Errorf("%w: %s: %w", ErrStale, t.Kind, why))
+			}
 		}
 		if _, err := s.e.settle(maxBytes); err != nil {
 			return err
@@ -322,8 +325,15 @@ func (s *session) continuesHeads(t ledger.Tx) error {
 		if !ok {
 			return fmt.Errorf("%w: item %s is not here", ErrStale, item.Short())
 		}
+		known := rec.Heads
 		for _, h := range heads {
-			if !slices.Contains(rec.Heads, h) {
+			if slices.Contains(known, h) {
+				continue
+			}
+			if known, err = s.view().notedHeads(item, t); err != nil {
+				return err
+			}
+			if !slices.Contains(known, h) {
 				return fmt.Errorf("%w: %s is no head of item %s now", ErrStale, h.Short(), item.Short())
 			}
 		}
@@ -391,8 +401,8 @@ func (s *session) adopt(d *draft, b ledger.Block, start undoPoint) error {
 	if err := s.work(); err != nil {
 		return err
 	}
-	valid, err := s.allValid(b)
-	if err == nil && !valid {
+	stand, err := s.allStand(b)
+	if err == nil && !stand {
 		err = fmt.Errorf("block %s: transactions valid in its draft are not valid in it", b.Ref())
 	}
 	return err

@@ -22,6 +22,11 @@ func TestConformance(t *testing.T) {
 		"tags":            testTags,
 		"again":           testAgain,
 		"waiting":         testWaiting,
+		"note":            testNote,
+		"note of clone":   testNoteOfClone,
+		"note ruled":      testNoteRuled,
+		"note chain":      testNoteChain,
+		"note of part":    testNoteOfPart,
 	}
 	for name, open := range stores {
 		for what, test := range suite {

@@ -411,7 +411,7 @@ func (r *Replica) Read(f func(*View) error) error {
 	snapshot := watched{&late{store: r.store}, r}
 	defer snapshot.close()
 	register := r.register.Load()
-	return f(&View{r: snapshot, net: r.net, register: register, roster: register.Current(), space: r.space, orders: &r.orders})
+	return f(&View{r: snapshot, net: r.net, register: register, roster: register.Current(), space: r.space, orders: &r.orders, own: r.own})
 }
 
 // space tells how large the store is, what is free and what must stay free.

@@ -145,12 +145,13 @@ func (s *session) sampleGrowth() error {
 func (s *session) view() *View {
 	return &View{
 		r: s.e, net: s.e.net, register: s.e.register, roster: s.e.register.Current(), draft: s.e.draft, space: s.r.space,
-		orders: &s.r.orders,
+		orders: &s.r.orders, own: s.r.own,
 	}
 }
 
-// allValid reports whether a block's transactions are all valid where they stand.
-func (s *session) allValid(b ledger.Block) (bool, error) {
+// allStand reports whether a block's transactions are all valid where they stand,
+// or wait for a report for which a note stands.
+func (s *session) allStand(b ledger.Block) (bool, error) {
 	for i, t := range b.Txs() {
 		p := ledger.Place{Author: b.Header().Author, Height: b.Header().Height, Block: b.Hash(), Index: uint16(i)}
 		rec, _, err := readTxRecord(s.e, t.ID())
@@ -158,7 +159,7 @@ func (s *session) allValid(b ledger.Block) (bool, error) {
 			return false, err
 		}
 		placed, _, err := placedAt(s.e, t.ID(), rec, p)
-		if err != nil || placed.Status != Valid {
+		if err != nil || placed.Status != Valid && placed.Status != Waiting {
 			return false, err
 		}
 	}

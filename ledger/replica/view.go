@@ -20,6 +20,7 @@ type View struct {
 	draft    map[ledger.TxID]ledger.Tx
 	space    func() (store, free, reserve int64)
 	orders   *orderCache
+	own      ledger.KeyID // the gateway whose replica this is; zero: nobody's
 }
 
 // Roster returns the roster in force: of all statements held.
