@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"traveler.example/drivers"
+	"traveler.example/drivers/board"
 	"traveler.example/drivers/pn532"
 	"traveler.example/drivers/scale"
 	"traveler.example/drivers/stacklight"
@@ -157,7 +158,7 @@ func openLight(x *fitting, l profiles.Light) error {
 	switch {
 	case l.Kind == profiles.LightGPIO:
 		lamp := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
-		light, err = stacklight.OpenGPIO(stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
+		light, err = stacklight.OpenGPIO(new(board.Board).Pin, stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
 	case l.Path != "":
 		light, err = stacklight.OpenLines(l.Path, time.Now)
 	default:
