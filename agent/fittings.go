@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"traveler.example/drivers"
-	"traveler.example/drivers/board"
 	"traveler.example/drivers/pn532"
 	"traveler.example/drivers/scale"
 	"traveler.example/drivers/stacklight"
@@ -123,7 +122,7 @@ func (b *builder) devices() error {
 		return err
 	}
 	for _, l := range b.p.Lights {
-		x, err := b.fitted("light "+l.Name, l, func(x *fitting) error { return openLight(x, l) })
+		x, err := b.fitted("light "+l.Name, l, func(x *fitting) error { return b.openLight(x, l) })
 		if err != nil {
 			return err
 		}
@@ -152,13 +151,13 @@ func (b *builder) scale() error {
 	return nil
 }
 
-func openLight(x *fitting, l profiles.Light) error {
+func (b *builder) openLight(x *fitting, l profiles.Light) error {
 	var light drivers.Light
 	var err error
 	switch {
 	case l.Kind == profiles.LightGPIO:
 		lamp := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
-		light, err = stacklight.OpenGPIO(new(board.Board).Pin, stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
+		light, err = stacklight.OpenGPIO(b.hardware.board().Pin, stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
 	case l.Path != "":
 		light, err = stacklight.OpenLines(l.Path, time.Now)
 	default:

@@ -88,7 +88,7 @@ func keep(p *profiles.Profile, old profiles.Profile) (keys []string) {
 // prepare makes what is new in a profile. It changes nothing that runs.
 func (g *Gateway) prepare(ctx context.Context, p profiles.Profile) (*reload, error) {
 	now := g.parts
-	b := &builder{p: p, j: now.Journal, version: g.version, g: g, key: g.key}
+	b := &builder{p: p, j: now.Journal, hardware: g.hardware, version: g.version, g: g, key: g.key}
 	b.parts = Parts{
 		Genesis: now.Genesis, Signer: now.Signer, Replica: now.Replica, Journal: now.Journal, Now: now.Now, Clock: now.Clock,
 	}
