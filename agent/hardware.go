@@ -7,6 +7,8 @@ import (
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/spi"
+
+	"traveler.example/drivers/wedge"
 )
 
 // Hardware is what a gateway reaches devices by that are not behind a serial port
@@ -15,6 +17,16 @@ type Hardware struct {
 	// Board opens what is wired to the board. In a program that is a *board.Board
 	// (traveler.example/drivers/board).
 	Board Board
+	// Input opens an input device that types. nil: the kernel's, for this program
+	// alone.
+	Input func(ctx context.Context, path string) (wedge.Source, error)
+}
+
+func (h Hardware) input(ctx context.Context, path string) (wedge.Source, error) {
+	if h.Input == nil {
+		return wedge.Evdev{Path: path}.Open(ctx)
+	}
+	return h.Input(ctx, path)
 }
 
 // Board opens pins by name, such as "GPIO25", and SPI ports and I2C buses by the

@@ -153,10 +153,7 @@ func (a *Agent) reconfigure(cfg Config, parts Parts, gone fittings) {
 	cfg.Machine.Notes = parts.Notes != nil
 	next := &station.Reconfigured{Config: cfg.Machine}
 	for _, x := range gone {
-		switch of := x.of.(type) {
-		case profiles.Reader:
-			next.Lost = append(next.Lost, of.Name)
-		}
+		next.Lost = append(next.Lost, x.readers...)
 	}
 	next.Relit = !slices.EqualFunc(a.parts.Lights, parts.Lights, func(x, y NamedLight) bool { return x == y })
 	states := a.devices
