@@ -20,8 +20,10 @@ func (k *checker) readers() {
 			k.fail(path+".name", fmt.Sprintf("is %q, as of a reader before", r.Name), "give each reader a name of its own")
 		}
 		names[r.Name], roles[r.Role] = true, true
-		known := k.device(path+".device", r.Device, readerDevices)
-		if k.readerPort(path, r) && known {
+		k.device(path+".device", r.Device, readerDevices)
+		resolved := k.readerPort(path, r)
+		// Where a device can be attached in one way only, a wrong port leaves no doubt.
+		if kind, known := kindOf(r.Device); known && (resolved || len(kind.wirings) == 1) {
 			k.settings(path, r)
 		}
 		k.values(path, r)
