@@ -27,8 +27,9 @@ func (b *builder) openLight(x *fitting, l profiles.Light) error {
 	var err error
 	switch {
 	case l.Kind == profiles.LightGPIO:
-		lamp := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
-		light, err = stacklight.OpenGPIO(b.hardware.board().Pin, stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
+		pin := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
+		names := stacklight.PinNames{Red: pin(l.Red), Amber: pin(l.Amber), Green: pin(l.Green), Buzzer: pin(l.Buzzer)}
+		light, err = stacklight.OpenGPIO(b.hardware.board().Pin, names, stacklight.Sound{})
 	case l.Path != "":
 		light, err = stacklight.OpenLines(l.Path, time.Now)
 	default:

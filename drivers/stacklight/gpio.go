@@ -61,6 +61,17 @@ func (g *GPIO) Show(ctx context.Context, s drivers.Signal) error {
 	return err
 }
 
+// Tour names the parts of the light in the order in which Test switches them on.
+func (g *GPIO) Tour() []string {
+	var names []string
+	for _, o := range g.pins.named() { // in the order of tour
+		if o.Pin != nil {
+			names = append(names, o.name)
+		}
+	}
+	return names
+}
+
 // Test switches on each lamp and then the buzzer by itself, also if it is quiet,
 // so that a person can see and hear what works; it takes 2.4 s, and 0.3 s where there
 // is only a buzzer. Then the signal
