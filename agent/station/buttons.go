@@ -186,7 +186,7 @@ func (s *step) giveUp(e Pushed) {
 func (s *step) waits() bool {
 	return slices.ContainsFunc(s.m.spots, func(p *spot) bool {
 		c := p.first()
-		return c != nil && (c.waits || c.phase == weighing)
+		return c != nil && (c.waits || c.phase == weighing || c.phase == reading)
 	})
 }
 
