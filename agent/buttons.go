@@ -13,7 +13,6 @@ import (
 	"traveler.example/agent/station"
 	"traveler.example/drivers"
 	"traveler.example/drivers/button"
-	"traveler.example/drivers/stacklight"
 	profiles "traveler.example/firmware-profiles"
 )
 
@@ -67,25 +66,6 @@ func (b *builder) buttons() error {
 		b.parts.Buttons = append(b.parts.Buttons, Button{
 			Device: x.part.(drivers.Device), Pressed: actOf(p.Action), Held: actOf(p.LongPress),
 		})
-	}
-	return nil
-}
-
-func (b *builder) buzzers() error {
-	for _, p := range b.p.Buzzers {
-		x, err := b.fitted("buzzer "+p.Name, p, func(x *fitting) error {
-			buzzer, err := stacklight.OpenGPIO(b.hardware.board().Pin,
-				stacklight.PinNames{Buzzer: stacklight.PinName{Name: p.Pin, ActiveLow: p.ActiveLow}}, stacklight.Sound{})
-			if err != nil {
-				return err
-			}
-			x.part, x.close = buzzer, buzzer.Close
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		b.parts.Lights = append(b.parts.Lights, NamedLight{Name: p.Name, Light: x.part.(drivers.Light)})
 	}
 	return nil
 }

@@ -331,6 +331,29 @@ func TestLampTest(t *testing.T) {
 	})
 }
 
+// TestWhatHasGoneIsNoReader: what a button said last before a reload took it away
+// makes no reader of it, which would be down for ever.
+func TestWhatHasGoneIsNoReader(t *testing.T) {
+	bubble(t, func(t *testing.T, p *plant) {
+		b := p.gateway("pack")
+		parts := b.parts
+		b.parts.Buttons = []Button{{Device: newReader("yes")}, {Device: newReader("no")}}
+		b.Agent.devices = statesOf(b.parts)
+		parts.Buttons = []Button{{Device: newReader("no")}}
+		b.reconfigure(b.cfg, parts, fittings{{of: profiles.Button{Name: "yes"}}, {of: profiles.Button{Name: "no"}}})
+		devices := make(chan drivers.Event, 2)
+		for _, name := range []string{"yes", "no"} {
+			devices <- drivers.Event{Kind: drivers.Down, Reader: name, Err: errors.New("line is busy")}
+		}
+		b.station.resume(context.Background(), devices)
+		b.journal.times(0, journal.ReaderDown)
+		b.journal.times(1, journal.ButtonFault)
+		if down := b.station.machine.Down(); len(down) != 0 || len(b.Agent.devices) != 2 {
+			t.Errorf("down: %v, devices %+v", down, b.Agent.devices)
+		}
+	})
+}
+
 const panelSections = `
 [[light]]
 name = "stack"

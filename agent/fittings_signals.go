@@ -45,6 +45,25 @@ func (b *builder) openLight(x *fitting, l profiles.Light) error {
 	return nil
 }
 
+func (b *builder) buzzers() error {
+	for _, p := range b.p.Buzzers {
+		x, err := b.fitted("buzzer "+p.Name, p, func(x *fitting) error {
+			buzzer, err := stacklight.OpenGPIO(b.hardware.board().Pin,
+				stacklight.PinNames{Buzzer: stacklight.PinName{Name: p.Pin, ActiveLow: p.ActiveLow}}, stacklight.Sound{})
+			if err != nil {
+				return err
+			}
+			x.part, x.close = buzzer, buzzer.Close
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		b.parts.Lights = append(b.parts.Lights, NamedLight{Name: p.Name, Light: x.part.(drivers.Light)})
+	}
+	return nil
+}
+
 var scaleProtocols = map[string]scale.Protocol{
 	profiles.ScaleMTSICS: scale.SICS, profiles.ScaleAD: scale.AD, profiles.ScaleAuto: scale.Detect,
 }
