@@ -51,7 +51,7 @@ const (
 	ScanRepeated     ID = "scan.repeated"      // after a start the first scan repeats what was accepted
 	ScanPartAdded    ID = "scan.part-added"    // a part was added to an assembly
 	ScanWrongPart    ID = "scan.wrong-part"    // a part the assembly does not need
-	ScanCancelled    ID = "scan.cancelled"     // an assembly in progress was cancelled
+	ScanCancelled    ID = "scan.cancelled"     // what lay on the readers, or a question, was given up
 
 	NoteWritten      ID = "note.written"      // a hand-off note is on a tag
 	NoteUnwritten    ID = "note.unwritten"    // a tag carries no hand-off note

@@ -76,6 +76,23 @@ func TestCoveredQuestion(t *testing.T) {
 	)
 }
 
+// News of a tag that has left are no question, though they lead to one.
+func TestNewsAreNoQuestion(t *testing.T) {
+	p, drill := shared(t, station.Next, station.Confirm)
+	tell(t, p,
+		row{what: "one that waits, and has left", at: drill, do: tap("X9"), lights: "red idle", says: "UNKNOWN TAG", logs: "scan.unknown-tag"},
+		row{what: "an option is shown", at: drill, do: inTurn(put("T2"), push(station.Next)), lights: "amber amber", says: "CHOOSE 1 of 2: T2", logs: "scan.choose"},
+		row{what: "covered", at: drill, do: inTurn(down("side"), up("side")), lights: "fault idle", says: "READER BACK side"},
+		row{what: "the other tag means two items now", at: drill, do: func(g *gateway) {
+			for _, label := range []string{"T1", "T3"} {
+				p.signed("quinn", ledger.Tx{Item: g.item(label).ID, Body: ledger.Bind{Tags: []string{"X9"}}})
+			}
+			g.p.deliver()
+		}, lights: "idle", says: "CAN BE SCANNED NOW tag X9", logs: "scan.resolved", seals: "bind, bind"},
+		row{what: "confirm does not mean what lies there", at: drill, do: push(station.Confirm), says: "CAN BE SCANNED NOW tag X9"},
+	)
+}
+
 // What is chosen may have changed meanwhile: it is asked again, or decided.
 func TestChoiceThatHasGone(t *testing.T) {
 	p, drill := shared(t, station.Next, station.Confirm)
@@ -168,8 +185,8 @@ func TestWorkGoesOnWhileHelpIsCalled(t *testing.T) {
 		row{what: "called again", at: drill, do: push(station.Call), lights: "fault", says: "HELP CALLED"},
 		row{what: "and comes", at: drill, do: up("bench"), lights: "amber", says: "READER BACK bench; help is called"},
 		row{what: "a scan stands there", at: drill, after: time.Minute, do: put("T1"), lights: "green", says: "COMPLETED T1", logs: "scan.completed", seals: "report drill"},
-		row{what: "the reader goes", at: drill, do: inTurn(push(station.Call), down("bench")), lights: "amber fault", says: "READER DOWN"},
-		row{what: "cancelled at the desk: no green over a fault", at: drill, do: func(g *gateway) { g.step(station.Cancelled{}) }, lights: "fault", says: "HELP ENDED it was cancelled; reader bench is down", logs: "help.ended"},
+		row{what: "the other reader goes", at: drill, do: inTurn(push(station.Call), down("side")), lights: "amber fault", says: "READER DOWN"},
+		row{what: "cancelled at the desk: no green over a fault", at: drill, do: func(g *gateway) { g.step(station.Cancelled{}) }, lights: "fault", says: "HELP ENDED it was cancelled; reader side is down", logs: "help.ended"},
 		row{what: "the next word cancels as ever", at: drill, do: func(g *gateway) { g.step(station.Cancelled{}) }, lights: "fault", says: "CANCELLED", logs: "scan.cancelled"},
 	)
 	if _, ok := drill.machine.Help(); ok {
