@@ -11,16 +11,13 @@ import (
 var bauds = []int{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
 // device requires a device that has a driver.
-func (k *checker) device(path, value string, known []string) bool {
+func (k *checker) device(path, value string, known []string) {
 	switch {
 	case value == "":
 		k.missing(path, "add %s = "+quotedList(known[:1])+" or another of "+quotedList(known[1:]))
 	case !slices.Contains(known, value):
 		k.fail(path, fmt.Sprintf("is %q, which has no driver", clipped(value)), suggestOr(value, append(slices.Clone(known), "none")))
-	default:
-		return true
 	}
-	return false
 }
 
 func (k *checker) baud(path string, value int) {
