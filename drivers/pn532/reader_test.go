@@ -31,18 +31,21 @@ func TestReaderInBubble(t *testing.T) {
 }
 
 func rig(t *testing.T, device *emulate.PN532, open drivers.Opener) drivertest.Rig {
+	open, hold := drivertest.Contend(open)
 	reader, err := pn532.New(pn532.Config{Name: "bench", Open: open})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return drivertest.Rig{
-		Reader:  reader,
-		Tags:    [2]string{"04A1B2C3D4E580", "1A2B3C4D"},
-		Present: func(id string) error { return device.Present(id, "") },
-		Remove:  device.Remove,
-		Fault:   device.Fault,
-		Silence: emulate.FaultSilence,
-		Flicker: emulate.FaultFlicker,
+		Reader:   reader,
+		Tags:     [2]string{"04A1B2C3D4E580", "1A2B3C4D"},
+		Present:  func(id string) error { return device.Present(id, "") },
+		Remove:   device.Remove,
+		Fault:    device.Fault,
+		Silence:  emulate.FaultSilence,
+		Flicker:  emulate.FaultFlicker,
+		Hold:     hold,
+		Fragment: emulate.FaultFragment, Garbage: emulate.FaultGarbage, Baud: emulate.FaultBaud,
 		Hardships: []string{
 			emulate.FaultFragment, emulate.FaultDelay, emulate.FaultGarbage, emulate.FaultDropAck,
 			emulate.FaultChecksum, emulate.FaultStale, emulate.FaultForget, emulate.FaultReset,
@@ -57,7 +60,9 @@ func newPTYRig(t *testing.T) drivertest.Rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	r := rig(t, device, drivers.Serial{Path: socket.Path(), Baud: pn532.DefaultBaud}.Open)
+	port := drivers.Serial{Path: socket.Path(), Baud: pn532.DefaultBaud}
+	r := rig(t, device, port.Open)
+	r.Hold = drivertest.HoldSerial(port)
 	r.Unplug, r.Replug = socket.Unplug, socket.Replug
 	return r
 }
