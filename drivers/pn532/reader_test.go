@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"traveler.example/drivers"
 	"traveler.example/drivers/drivertest"
@@ -16,8 +20,29 @@ import (
 	"traveler.example/drivers/pn532"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestReaderOnPTY runs those behaviours that a real port has a part in, side by
+// side, for they mostly wait; every one, alone, with TRAVELER_REALTIME=all in the
+// environment.
 func TestReaderOnPTY(t *testing.T) {
-	drivertest.TestReader(t, newPTYRig)
+	if os.Getenv("TRAVELER_REALTIME") == "all" {
+		drivertest.TestReader(t, newPTYRig)
+		return
+	}
+	chosen := []string{
+		"arrives once and departs once", "one byte at a time changes nothing", "one outage for unplug and replug",
+		"another speed makes no tag", "a port that another program holds is down once",
+		"ends while the device is silent", "ends while unplugged", "ends while nobody takes its events",
+	}
+	for _, b := range drivertest.Readers() {
+		if slices.Contains(chosen, b.Name) {
+			t.Run(b.Name, func(t *testing.T) {
+				t.Parallel()
+				b.Check(t, newPTYRig(t))
+			})
+		}
+	}
 }
 
 // TestReaderInBubble runs the same behaviours on a cable in memory, in virtual
