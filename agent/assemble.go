@@ -73,6 +73,7 @@ func (b *builder) fit(ctx context.Context) error {
 	b.configure()
 	b.parts.Events = b.g.events
 	err := b.devices()
+	b.parts.Notes = notesOf(b.p.Readers, b.parts.Readers)
 	if err == nil {
 		err = b.bus(ctx)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"traveler.example/agent/station"
 	"traveler.example/drivers"
+	"traveler.example/drivers/ndef"
 	"traveler.example/ledger"
 	"traveler.example/ledger/replica"
 )
@@ -159,9 +160,17 @@ func (l *stationLoop) writeNote(ctx context.Context, e station.WriteNote) {
 		}
 		return l.parts.Notes.WriteNote(ctx, e.Reader, tag, note.Raw())
 	}, func(err error) {
+		if errors.Is(err, errNoNotes) {
+			return // the profile does not want them: there is nothing to tell
+		}
 		answer := station.NoteWritten{Reader: e.Reader, Tag: e.Tag, Item: e.Label}
 		if err != nil {
 			answer.Problem, answer.Remedy = noteWords(err)
+			answer.Aside = errors.Is(err, errNoMemory)
+		}
+		var of *tagKindError
+		if errors.As(err, &of) {
+			answer.Kind = of.kind
 		}
 		l.post(ctx, answer)
 	})
@@ -232,6 +241,14 @@ func noteWords(err error) (problem, remedy string) {
 		return errNoteBusy.Error(), "Put one tag on the reader at a time."
 	case errors.Is(err, errTooSlow):
 		return errTooSlow.Error(), "Put the tag in the middle of the reader and leave it there until the light has changed."
+	case errors.Is(err, errNoMemory):
+		return errNoMemory.Error(), asBefore + "use a reader that can write tags, as the PN532. To hear no more of it write handoff = false to the reader's section."
+	case errors.Is(err, ndef.ErrTorn):
+		return "its writing was cut short", asBefore + "take the item back to the station before and scan it there again."
+	case errors.Is(err, ndef.ErrUnformatted):
+		return "the tag is not laid out for NDEF", asBefore + "lay the tags out for NDEF before they are used."
+	case errors.Is(err, ndef.ErrNoRoom) && !errors.Is(err, drivers.ErrNoArea):
+		return "the tag is full", asBefore + "take off the tag what others have written there, or use a larger one, as NTAG215."
 	case errors.Is(err, drivers.ErrNoArea):
 		return "the tag has no room for it", asBefore + "use tags with 144 bytes of memory or more, as NTAG213."
 	case errors.Is(err, drivers.ErrLocked):

@@ -39,7 +39,7 @@ var knownMistakes = map[string]string{
 type defaulted interface{ setDefaults() }
 
 func (r *Reader) setDefaults() {
-	*r = Reader{Baud: 115200, Role: RoleBoth, Misses: 3, Hold: 500 * time.Millisecond}
+	*r = Reader{Baud: 115200, Role: RoleBoth, Misses: 3, Hold: 500 * time.Millisecond, Handoff: true}
 }
 
 func (s *Scale) setDefaults() {

@@ -171,6 +171,9 @@ type Reader struct {
 	// and for at least that long.
 	Misses int           `toml:"misses"`
 	Hold   time.Duration `toml:"hold"`
+	// Handoff says that hand-off notes are written to tags at this reader, and read
+	// from them, as far as reader and tags can.
+	Handoff bool `toml:"handoff"`
 }
 
 // Scale is the station's scale.

@@ -89,10 +89,14 @@ type (
 		Problem string
 	}
 	// NoteWritten answers WriteNote. Problem is empty or says why nothing is on the
-	// tag, Remedy what to do.
+	// tag, Remedy what to do. Kind, if any, is the kind of tags that all have the
+	// problem: it is told once. Aside: nobody at the station can do anything about
+	// it, so that the journal alone is told.
 	NoteWritten struct {
 		Reader, Tag, Item string
 		Problem, Remedy   string
+		Kind              string
+		Aside             bool
 	}
 	// Changed: the ledger has something new, or the roster.
 	Changed struct{}
