@@ -52,11 +52,15 @@ func (s *step) handOver(p *spot, c *presentation, d ledger.Decision) {
 }
 
 // noteWritten tells what became of a note. The report is on the disk whatever
-// that was. A reader whose tags have no room says so once, not for every piece.
+// that was. What a kind of tags has no room for is said once, not for every piece.
 func (s *step) noteWritten(e NoteWritten) {
 	p := s.m.spot(e.Reader)
 	was := p.unwritten
-	p.unwritten = e.Problem
+	if e.Kind == "" {
+		p.unwritten = e.Problem
+	} else if p.toldOf(e.Kind + ": " + e.Problem) {
+		return
+	}
 	fields := []Field{{journal.KeyItem, e.Item}, {journal.KeyTag, e.Tag}, {journal.KeyReader, e.Reader}}
 	switch {
 	case e.Problem == "":
