@@ -48,6 +48,7 @@ type Line struct {
 	broker   string // host:port of the broker itself
 	stations []*Station
 	log      *peoplesLog
+	tags     *emulate.Tags // of all things, with what is stored on them
 }
 
 // The people of the line; their keys lie in the network's people.
@@ -85,7 +86,7 @@ func New(cfg Config) (_ *Line, err error) {
 	if err := mustBeEmpty(cfg.Dir); err != nil {
 		return nil, err
 	}
-	l := &Line{cfg: cfg, log: &peoplesLog{watch: cfg.OnLight}}
+	l := &Line{cfg: cfg, log: &peoplesLog{watch: cfg.OnLight}, tags: emulate.NewTags()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -168,7 +169,7 @@ func (l *Line) build(p Place, signers []crypto.Signer) error {
 	dir := l.network.Board(p.Gateway)
 	s := &Station{
 		Place: p, dir: dir, log: l.log, watchers: map[*watcher]bool{},
-		field: emulate.NewPN532(emulate.PN532Config{Paced: true}),
+		field: emulate.NewPN532(emulate.PN532Config{Paced: true, Tags: l.tags}),
 	}
 	var err error
 	if s.cable, err = newCable(l.broker); err != nil {

@@ -68,6 +68,28 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestIslandRun cuts the last three stations off from everybody, while housings
+// pass on over nothing but their tags.
+func TestIslandRun(t *testing.T) {
+	bin := daemon(t)
+	dir := filepath.Join(t.TempDir(), "line")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	report, err := Run(ctx, RunConfig{
+		Line: Config{Dir: dir, Daemon: bin}, Items: 6, Seed: 5, Faults: []string{FaultIsland},
+		Phase: func(words string) { t.Log(words) },
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, journals(dir))
+	}
+	if len(report.Faults) != 1 || !strings.Contains(report.Faults[0].Effect, "2 items passed over their tags to PACKING, 2 to DOCK") {
+		t.Errorf("%+v", report.Faults)
+	}
+	if report.OnTags < 4 || report.OnTagsMatched != report.OnTags || report.Finished != 2 {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestLine drives single stations as tests of the whole product do.
 func TestLine(t *testing.T) {
 	bin := daemon(t)

@@ -28,6 +28,7 @@ const (
 	workMore  = 120 * time.Millisecond  // at most on top of that
 	shelfTime = 1500 * time.Millisecond // before trying again what had to wait; each time longer
 	stayTime  = 4 * time.Second         // for a light that will change by itself
+	noteTime  = 1500 * time.Millisecond // for a note to be written to a tag
 )
 
 // person works at one station.
@@ -40,12 +41,22 @@ type person struct {
 
 // work takes one item after the other until the crew goes home.
 func (p *person) work(ctx context.Context) {
-	mains := func(i *item) bool { return p.station.Gateway != Assembly || i.product == "housing" }
+	mains := func(i *item) bool {
+		if p.station.Gateway == Inspection && p.saving.Load() && i.sound() {
+			return false
+		}
+		return p.station.Gateway != Assembly || i.product == "housing"
+	}
 	for i := p.rack.take(ctx, mains); i != nil; i = p.rack.take(ctx, mains) {
 		p.load(i)
 		p.handle(ctx, i)
 		p.load(nil)
 	}
+}
+
+// sound reports whether a housing will pass the scale.
+func (i *item) sound() bool {
+	return i.product == "housing" && (len(i.weights) == 0 || i.weights[min(i.weighed, len(i.weights)-1)] == rightWeight)
 }
 
 // load puts an item on the scale, nil takes it off.
@@ -143,6 +154,9 @@ func (p *person) scan(ctx context.Context, tag string) (Light, error) {
 	if d, ok := shown.Delay(); ok {
 		p.measured(d)
 	}
+	if p.lone.Load() && (l.Word == TakenIn || l.Word == Completed) {
+		p.pause(ctx, noteTime)
+	}
 	p.pause(ctx, glance+time.Duration(p.random.Int64N(int64(glance))))
 	return l, nil
 }
@@ -196,6 +210,8 @@ func (p *person) shelve(i *item) {
 
 // tap taps the badge until the light says ON SHIFT.
 func (p *person) tap(ctx context.Context) {
+	p.badge.Lock()
+	defer p.badge.Unlock()
 	for range 4 {
 		l, err := p.scan(ctx, Badge)
 		if err == nil && l.Word == OnShift {

@@ -73,10 +73,12 @@ func TestParseLight(t *testing.T) {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
-		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.":                         true,
-		"RED SET ASIDE (weight) H-1 tag 04A0: Put the item aside for quality.":            true,
-		"RED WRONG STATION H-1 tag 04A0: Take it to DOCK (ship).":                         false,
-		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.; CAN BE SCANNED NOW P-2": false,
+		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.":                                          true,
+		"RED SET ASIDE (weight) H-1 tag 04A0: Put the item aside for quality.":                             true,
+		"RED WRONG STATION H-1 tag 04A0: Take it to DOCK (ship).":                                          false,
+		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.; CAN BE SCANNED NOW P-2":                  false,
+		"GREEN ACCEPTED ON TAG H-1 tag 04A0: the note of drilling-1 on the tag; Do pack, then scan again.": true,
+		"GREEN COMPLETED H-1 tag 04A0: Take it to DOCK (ship); no note is on the tag: the tag is full":     false,
 		"IDLE":                      false,
 		"IDLE CAN BE SCANNED NOW P": false,
 	} {

@@ -140,6 +140,9 @@ func (r *run) compare(ctx context.Context) error {
 	for _, l := range lost {
 		r.fails("%s %s: no other gateway has a record of %q", l.Gateway, l.Shown.Format("15:04:05.000"), l.Text)
 	}
+	if err := r.handoffs(ctx); err != nil {
+		return err
+	}
 	observer := r.line.Station(Packing)
 	err = observer.ask(ctx, func(ctx context.Context, d agent.Desk) error {
 		st, err := d.Stats(ctx)

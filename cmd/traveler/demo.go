@@ -121,6 +121,9 @@ func (a *app) demoSummary(r line.Report, dir, sample string) {
 	s.value("replicas", fmt.Sprintf("equal: %v, verify: %s", r.ReplicasEqual, r.Verify))
 	s.value("lights", fmt.Sprintf("%d seen, %d of them without a record in another gateway's replica", r.LightsSeen, r.LightsMissing))
 	s.value("scan to light", fmt.Sprintf("%.1f ms half of the time, %.1f ms at most but for one in a hundred", r.ScanToLight.P50, r.ScanToLight.P99))
+	if r.OnTags > 0 {
+		s.value("over tags", fmt.Sprintf("%d times an item went on by the note on its tag, %d of them matched by its report", r.OnTags, r.OnTagsMatched))
+	}
 	for _, f := range r.Faults {
 		s.value(f.Kind, f.Station+": "+f.Effect)
 	}

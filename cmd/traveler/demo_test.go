@@ -101,7 +101,7 @@ func TestDemoJSON(t *testing.T) {
 			}
 		}
 	}
-	if len(faults) != 2 || len(got) != 16 {
+	if len(faults) != 2 || len(got) != 18 {
 		t.Errorf("%d faults, %d keys\n%s", len(faults), len(got), out)
 	}
 	// What the summary tells people to try works.
