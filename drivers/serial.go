@@ -141,7 +141,7 @@ func lockDevice(path string) (int, error) {
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		unix.Close(fd)
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return -1, fmt.Errorf("%w: another program holds its lock", ErrBusy)
+			return -1, fmt.Errorf("%w: another program holds its lock; fuser -v %s names it", ErrBusy, path)
 		}
 		return -1, fmt.Errorf("lock: %w", err)
 	}
