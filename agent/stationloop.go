@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type stationLoop struct {
 	*Agent
 	machine *station.Machine
 	inbox   chan station.Event
+	later   chan func() // what the loop has to do for a goroutine of its own
 	last    lastShown
 	work    sync.WaitGroup // weighings and requests to tags under way
 	pad     notePad
@@ -55,6 +57,8 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 			l.device(ctx, e)
 		case e := <-l.inbox:
 			l.step(ctx, e)
+		case f := <-l.later:
+			f()
 		case <-changed:
 			l.step(ctx, station.Changed{})
 		case <-beat.C:
@@ -73,6 +77,11 @@ func (l *stationLoop) resume(ctx context.Context, devices <-chan drivers.Event) 
 	}
 	l.step(ctx, *l.next)
 	l.next = nil
+	for at, x := range maps.Clone(l.pad.lying) {
+		if x.name == "" { // its name was on its way
+			l.arrives(ctx, drivers.Event{Kind: drivers.Arrived, Reader: at.reader, Tag: x.tag})
+		}
+	}
 }
 
 // takeFirst takes one of the things that go before a look at what changed: one
@@ -113,15 +122,10 @@ func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
 		return
 	}
 	switch e.Kind {
-	case drivers.Arrived:
-		l.laid(e.Reader, e.Tag)
-		l.step(ctx, station.Arrived{Reader: e.Reader, Tag: e.Tag.ID})
-	case drivers.Present:
-		l.laid(e.Reader, e.Tag)
-		l.step(ctx, station.Present{Reader: e.Reader, Tag: e.Tag.ID})
+	case drivers.Arrived, drivers.Present:
+		l.arrives(ctx, e)
 	case drivers.Departed:
-		l.lifted(e.Reader, e.Tag.ID)
-		l.step(ctx, station.Departed{Reader: e.Reader, Tag: e.Tag.ID})
+		l.departs(ctx, e)
 	case drivers.Up:
 		info := l.infoOf(e.Reader)
 		l.deviceIs(e.Reader, true, info)

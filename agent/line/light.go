@@ -36,13 +36,14 @@ const (
 	ScanFirst    = "SCAN FIRST"
 	Entered      = "ENTERED"
 	Cancelled    = "CANCELLED"
+	Unreadable   = "UNREADABLE TAG"
 )
 
 func words() []string {
 	return []string{
 		TakenIn, Accepted, Completed, Returned, SetAside, WrongStation, Wait, InConflict, Choose, UnknownTag,
 		AlreadyDone, TagInUse, LiftAgain, ReaderDown, ReaderBack, OnShift, OffShift, BadgeRefused,
-		Fault, Ready, ScanNow, ScanAgain, ScanFirst, Entered, Cancelled,
+		Fault, Ready, ScanNow, ScanAgain, ScanFirst, Entered, Cancelled, Unreadable,
 	}
 }
 

@@ -129,6 +129,8 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.present(e)
 	case Departed:
 		s.departed(e)
+	case Unnamed:
+		s.unnamed(e)
 	case ReaderDown:
 		s.readerDown(e)
 	case ReaderUp:

@@ -66,6 +66,9 @@ type (
 	Present struct{ Reader, Tag string }
 	// Departed: a tag has left the reader.
 	Departed struct{ Reader, Tag string }
+	// Unnamed: a tag was put on a reader, and what counts of it there cannot be told.
+	// Tag is its identifier. It leaves as any other.
+	Unnamed struct{ Reader, Tag, Why, Remedy string }
 	// ReaderDown and ReaderUp: a reader was lost, is back.
 	ReaderDown struct{ Reader, Why string }
 	ReaderUp   struct{ Reader string }
@@ -129,6 +132,7 @@ type (
 func (Arrived) event()      {}
 func (Present) event()      {}
 func (Departed) event()     {}
+func (Unnamed) event()      {}
 func (ReaderDown) event()   {}
 func (ReaderUp) event()     {}
 func (Weighed) event()      {}
