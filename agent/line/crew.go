@@ -223,7 +223,7 @@ func (c *crew) scrap(ctx context.Context, s *Station, i *item) error {
 		return err
 	}
 	return s.ask(ctx, func(ctx context.Context, d agent.Desk) error {
-		heads, err := d.Rule(ctx, i.tag)
+		heads, err := d.Rule(ctx, tagFor(c.line.Station(Intake).kind, i.tag))
 		if err != nil {
 			return err
 		}

@@ -90,6 +90,24 @@ func TestIslandRun(t *testing.T) {
 	}
 }
 
+// TestMixedReaders plays a run whose stations read tags of three kinds.
+func TestMixedReaders(t *testing.T) {
+	bin := daemon(t)
+	dir := filepath.Join(t.TempDir(), "line")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	report, err := Run(ctx, RunConfig{
+		Line: Config{Dir: dir, Daemon: bin, Readers: []string{ReaderPN532, ReaderASCII125, ReaderM100}}, Items: 6, Seed: 7,
+		Phase: func(words string) { t.Log(words) },
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, journals(dir))
+	}
+	if report.Finished != 2 || report.Consumed != 4 {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestLine drives single stations as tests of the whole product do.
 func TestLine(t *testing.T) {
 	bin := daemon(t)
@@ -185,7 +203,7 @@ func TestProfiles(t *testing.T) {
 	t.Parallel()
 	for _, unsafeNoSync := range []bool{false, true} {
 		for _, place := range Places() {
-			text := profileOf(place, "127.0.0.1:1883", "127.0.0.1:1884", unsafeNoSync)
+			text := profileOf(place, ReaderPN532, "127.0.0.1:1883", "127.0.0.1:1884", unsafeNoSync)
 			p, err := profiles.Parse("/line/profile.toml", text, profiles.BuiltIn)
 			if err != nil {
 				t.Errorf("%s:\n%v", place.Gateway, err)

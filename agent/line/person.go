@@ -13,6 +13,7 @@ import (
 type item struct {
 	piece
 	told    []string // where the last light sent it
+	bound   bool     // its other tags are known to the ledger
 	doubts  int      // how often it waited for news in a row
 	weighed int      // visits to the scale that ended in RETURN
 	misfit  *FaultRecord
@@ -109,6 +110,9 @@ func (p *person) follow(ctx context.Context, i *item, l Light, m move) (left boo
 	case tap:
 		p.tap(ctx)
 	case carry:
+		if p.station.Gateway == Intake {
+			p.bind(ctx, i)
+		}
 		i.told = l.Next()
 		if slices.ContainsFunc(i.told, p.station.serves) {
 			return false // the next operation is here
@@ -133,7 +137,7 @@ func (p *person) follow(ctx context.Context, i *item, l Light, m move) (left boo
 // scan presents a tag, reads the light and takes the tag away. A light that will
 // change by itself is waited for with the tag on the reader.
 func (p *person) scan(ctx context.Context, tag string) (Light, error) {
-	shown, err := p.station.Present(tag)
+	shown, err := p.station.Present(tagFor(p.station.kind, tag))
 	if err != nil {
 		p.line.log.trouble(p.station.Gateway, "presenting a tag: %v", err)
 		return Light{}, err

@@ -70,6 +70,44 @@ func TestParseLight(t *testing.T) {
 	}
 }
 
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	mixed, err := ParseReaders(" pn532,ascii125, m100")
+	if err != nil || len(mixed) != 3 {
+		t.Fatalf("%v, %v", mixed, err)
+	}
+	for _, bad := range []string{"", "pn532,,m100", "barcode"} {
+		if got, err := ParseReaders(bad); !errors.Is(err, ErrPlan) {
+			t.Errorf("%q: %v, %v", bad, got, err)
+		}
+	}
+	c := Config{Readers: mixed}
+	for gateway, want := range map[string]string{Intake: ReaderPN532, Drilling1: ReaderASCII125, Drilling2: ReaderM100, Assembly: ReaderPN532, Dock: ReaderPN532} {
+		if got := c.readerAt(gateway); got != want || (Config{}).readerAt(gateway) != ReaderPN532 {
+			t.Errorf("%s has %s, want %s", gateway, got, want)
+		}
+	}
+	if err := c.checkReaders(plan{faults: []string{FaultIsland}}); !errors.Is(err, ErrPlan) {
+		t.Errorf("an island whose readers cannot write: %v", err)
+	}
+	if err := errors.Join(c.checkReaders(plan{}), Config{}.checkReaders(plan{faults: []string{FaultIsland}})); err != nil {
+		t.Error(err)
+	}
+	for kind, size := range map[string]int{ReaderPN532: 14, ReaderASCII125: 10, ReaderM100: 24} {
+		seen := map[string]bool{}
+		for _, tag := range []string{"04A00000000001", "04A00000000002", "04C00000000001", Badge} {
+			got := tagFor(kind, tag)
+			if len(got) != size || seen[got] {
+				t.Errorf("%s for %s: %s", kind, tag, got)
+			}
+			seen[got] = true
+			if prefix := prefixFor(kind, tag[:3]); tag != Badge && !strings.HasPrefix(got, prefix) {
+				t.Errorf("%s for %s: %s does not begin with %s", kind, tag, got, prefix)
+			}
+		}
+	}
+}
+
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -54,6 +54,9 @@ func Run(ctx context.Context, cfg RunConfig) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if err := cfg.Line.checkReaders(p); err != nil {
+		return Report{}, err
+	}
 	cfg.Phase("founding a network of seven gateways")
 	l, err := New(cfg.Line)
 	if err != nil {
@@ -159,7 +162,7 @@ func (r *run) compare(ctx context.Context) error {
 		return fmt.Errorf("asking %s: %w", observer.Gateway, err)
 	}
 	for _, p := range r.plan.pieces {
-		history, err := observer.History(ctx, p.tag)
+		history, err := observer.History(ctx, tagFor(r.line.Station(Intake).kind, p.tag))
 		if err != nil && !errors.Is(err, agent.ErrNotFound) {
 			return err
 		}
