@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"traveler.example/agent/station"
@@ -41,6 +42,9 @@ func (l *stationLoop) arrives(ctx context.Context, e drivers.Event) {
 		l.named(ctx, e, x, name, err)
 		return
 	}
+	if x != nil {
+		x.came = &e
+	}
 	var name string
 	l.onTag(ctx, e.Reader, x, nameLimit, func(ctx context.Context, tag drivers.Tag) (err error) {
 		name, err = l.uriOf(ctx, e.Reader, tag)
@@ -48,6 +52,15 @@ func (l *stationLoop) arrives(ctx context.Context, e drivers.Event) {
 	}, func(err error) {
 		l.hand(ctx, func() { l.named(ctx, e, x, name, err) })
 	})
+}
+
+// nameAgain asks for the names that were on their way when the profile changed.
+func (l *stationLoop) nameAgain(ctx context.Context) {
+	for _, x := range maps.Clone(l.pad.lying) {
+		if x.came != nil {
+			l.arrives(ctx, *x.came)
+		}
+	}
 }
 
 // nameOf is the id by which the ledger knows the item of a tag, where that takes no
@@ -106,6 +119,9 @@ func (l *stationLoop) uriOf(ctx context.Context, reader string, tag drivers.Tag)
 
 // named hands a tag over to the station under the name that counts.
 func (l *stationLoop) named(ctx context.Context, e drivers.Event, x *lying, name string, err error) {
+	if x != nil {
+		x.came = nil
+	}
 	if err != nil {
 		l.unnamed(ctx, e, err)
 		return

@@ -45,7 +45,8 @@ type spot struct{ reader, tag string }
 // lying is a tag in the field, and what ends with its going.
 type lying struct {
 	tag  drivers.Tag
-	name string // by which the station knows it; empty: not yet
+	name string         // by which the station knows it; empty: it does not
+	came *drivers.Event // how it came, while its name is on its way; else nil
 	gone context.Context
 	lift context.CancelFunc
 }

@@ -163,25 +163,27 @@ func (k *checker) lightOfLines(path string, l *Light) {
 		k.path(path+".path", &l.Path)
 		k.take(path+".path", l.Path)
 	}
-	for _, pin := range []string{"red", "amber", "green"} {
+	for _, pin := range []string{"red", "amber", "green", "buzzer"} {
 		if k.given(path + "." + pin) {
 			k.fail(path+"."+pin, `is a pin, but the light is of kind "lines"`, `remove it, or write kind = "gpio"`)
 		}
 	}
 }
 
-// lightOfPins resolves the pins; those not given are the board's own for lights.
+// lightOfPins resolves the pins; lamps that are not given are the board's own for
+// lights. A buzzer is given, or there is none.
 func (k *checker) lightOfPins(path string, l *Light) {
-	for _, pin := range []struct {
+	for _, lamp := range []struct {
 		name  string
 		value *string
 	}{{"red", &l.Red}, {"amber", &l.Amber}, {"green", &l.Green}} {
-		key := path + "." + pin.name
-		if usual, ok := k.p.Pins["light_"+pin.name]; ok && !k.given(key) {
-			*pin.value = usual
+		key := path + "." + lamp.name
+		if !k.given(key) {
+			*lamp.value = k.p.Pins["light_"+lamp.name]
 		}
-		k.pin(key, pin.value)
+		k.pin(key, lamp.value)
 	}
+	k.optionalPin(path+".buzzer", &l.Buzzer)
 	for _, name := range []string{"path", "fd"} {
 		if k.given(path + "." + name) {
 			k.fail(path+"."+name, `is for lines, but the light is of kind "gpio"`, `remove it, or write kind = "lines"`)
