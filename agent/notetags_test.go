@@ -24,7 +24,8 @@ type memoryReader struct {
 // plainReader reads identifiers and nothing else.
 type plainReader struct{ name string }
 
-func (r plainReader) Info() drivers.Info                                  { return drivers.Info{Name: r.name} }
+func (r plainReader) Info() drivers.Info { return drivers.Info{Name: r.name} }
+
 func (plainReader) Run(ctx context.Context, _ chan<- drivers.Event) error { <-ctx.Done(); return nil }
 
 func (r *memoryReader) Layout(context.Context, drivers.Tag) (drivers.Layout, error) {

@@ -2,6 +2,7 @@ package line
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 // How an island is made.
 const (
 	mostOver    = 3                // housings that pass over their tags
-	islandLimit = 60 * time.Second // for them to do so
+	islandLimit = 3 * time.Minute  // for them to do so
 	matchLimit  = 10 * time.Second // for notes to be matched once everybody has everything
 )
 
@@ -163,6 +164,24 @@ func (s *Station) knowsAt(ctx context.Context, gateway string) (n int) {
 
 // noteLine is a line of a journal that tells what became of a note.
 var noteLine = regexp.MustCompile(` note\.(accepted|matched) .* item=(\S+)`)
+
+// notesTold is how often the journal told that a note was written to a tag, or could
+// not be. People leave the tag on the reader until then.
+func (s *Station) notesTold(tag string) (n int) {
+	text, err := os.ReadFile(s.Journal())
+	if err != nil {
+		return 0 // not begun yet
+	}
+	for line := range bytes.Lines(text) {
+		if noteEnd.Match(line) && bytes.Contains(line, []byte("tag="+tag)) {
+			n++
+		}
+	}
+	return n
+}
+
+// noteEnd is a line of a journal that tells how the writing of a note ended.
+var noteEnd = regexp.MustCompile(` note\.(un)?written `)
 
 // handoffs counts the items that went on by the notes on their tags, and those
 // whose reports came and are as the notes said. The journals say so.

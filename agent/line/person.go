@@ -29,7 +29,7 @@ const (
 	workMore  = 120 * time.Millisecond  // at most on top of that
 	shelfTime = 1500 * time.Millisecond // before trying again what had to wait; each time longer
 	stayTime  = 4 * time.Second         // for a light that will change by itself
-	noteTime  = 1500 * time.Millisecond // for a note to be written to a tag
+	noteTime  = 15 * time.Second        // at most, for a note to be written to a tag
 )
 
 // person works at one station.
@@ -137,6 +137,7 @@ func (p *person) follow(ctx context.Context, i *item, l Light, m move) (left boo
 // scan presents a tag, reads the light and takes the tag away. A light that will
 // change by itself is waited for with the tag on the reader.
 func (p *person) scan(ctx context.Context, tag string) (Light, error) {
+	told := p.station.notesTold(tag)
 	shown, err := p.station.Present(tagFor(p.station.kind, tag))
 	if err != nil {
 		p.line.log.trouble(p.station.Gateway, "presenting a tag: %v", err)
@@ -159,7 +160,7 @@ func (p *person) scan(ctx context.Context, tag string) (Light, error) {
 		p.measured(d)
 	}
 	if p.lone.Load() && (l.Word == TakenIn || l.Word == Completed) {
-		p.pause(ctx, noteTime)
+		p.wait(ctx, noteTime, func() bool { return p.station.notesTold(tag) > told })
 	}
 	p.pause(ctx, glance+time.Duration(p.random.Int64N(int64(glance))))
 	return l, nil
