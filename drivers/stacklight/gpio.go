@@ -29,13 +29,12 @@ type GPIO struct {
 	testing    chan<- error // where the outcome of the test under way is waited for
 }
 
-// NewGPIO returns a dark, silent light on pins. Close it to end it.
+// NewGPIO returns a dark, silent light on pins. A pin that cannot be driven now, as
+// when another program holds it, is reported by Show, which tries it anew each
+// time. Close it to end it.
 func NewGPIO(pins Pins, sound Sound) (*GPIO, error) {
 	if pins.Red.Pin == nil || pins.Amber.Pin == nil || pins.Green.Pin == nil {
 		return nil, errors.New("stacklight: red, amber and green need a pin each")
-	}
-	if err := pins.set(all, 0); err != nil {
-		return nil, err
 	}
 	g := &GPIO{
 		pins: pins, sound: sound, calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
