@@ -22,8 +22,8 @@ import (
 // Assemble builds a gateway on real parts from its profile. What is not there at
 // the moment (a reader, a broker, the network) is no error: it is waited for.
 // What cannot be worked without (key, genesis, replica) is.
-func Assemble(ctx context.Context, p profiles.Profile, keys KeySource, version string, j *journal.Journal) (*Gateway, error) {
-	b := &builder{p: p, keys: keys, j: j, version: version, g: newGateway()}
+func Assemble(ctx context.Context, p profiles.Profile, keys KeySource, hw Hardware, version string, j *journal.Journal) (*Gateway, error) {
+	b := &builder{p: p, keys: keys, j: j, hardware: hw, version: version, g: newGateway()}
 	err := b.build(ctx)
 	if err != nil {
 		return nil, errors.Join(err, b.g.Close())
@@ -37,15 +37,16 @@ var ErrSetUp = errors.New("the gateway's files must be mended")
 
 // builder puts a gateway together, or the parts of one that a reload changes.
 type builder struct {
-	p       profiles.Profile
-	keys    KeySource
-	j       *journal.Journal
-	version string
-	g       *Gateway
-	cfg     Config
-	parts   Parts
-	key     ledger.KeyID
-	made    fittings // for the profile: those of the gateway that stay, and new ones
+	p        profiles.Profile
+	keys     KeySource
+	j        *journal.Journal
+	hardware Hardware
+	version  string
+	g        *Gateway
+	cfg      Config
+	parts    Parts
+	key      ledger.KeyID
+	made     fittings // for the profile: those of the gateway that stay, and new ones
 }
 
 func (b *builder) build(ctx context.Context) error {
@@ -63,7 +64,7 @@ func (b *builder) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.g.Agent, b.g.profile, b.g.version, b.g.fittings = a, b.p, b.version, b.made
+	b.g.Agent, b.g.profile, b.g.version, b.g.hardware, b.g.fittings = a, b.p, b.version, b.hardware, b.made
 	return b.control()
 }
 

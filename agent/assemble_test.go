@@ -74,7 +74,7 @@ func TestAssemble(t *testing.T) {
 	p.Broker.Listen = "127.0.0.1:0"
 	log := &record{t: t, who: "G-1"}
 	j := journal.New(log, time.Now)
-	g, err := Assemble(context.Background(), p, KeySource{}, "1.0", j)
+	g, err := Assemble(context.Background(), p, KeySource{}, Hardware{}, "1.0", j)
 	must(t, err)
 	if b := g.cfg.Machine.Badges; len(b) != 2 || b["0BAD6F01"].Name != "pat-who-comes-later" {
 		t.Errorf("badges %+v: whom the roster does not know yet is no item", b)
@@ -89,7 +89,7 @@ func TestAssemble(t *testing.T) {
 	if len(g.parts.Replica.Register().Statements()) != 2 {
 		t.Error("the roster that came with the board is not known")
 	}
-	if _, err := Assemble(context.Background(), p, KeySource{}, "1.0", j); !errors.Is(err, replica.ErrLocked) {
+	if _, err := Assemble(context.Background(), p, KeySource{}, Hardware{}, "1.0", j); !errors.Is(err, replica.ErrLocked) {
 		t.Errorf("two daemons on one directory: %v", err)
 	}
 	log.times(1, journal.ReplicaBusy)
@@ -105,7 +105,7 @@ func TestAssemble(t *testing.T) {
 	cancel()
 	must(t, <-ended)
 	must(t, g.Close())
-	if g, err = Assemble(context.Background(), p, KeySource{}, "1.0", j); err != nil { // nothing is held any more
+	if g, err = Assemble(context.Background(), p, KeySource{}, Hardware{}, "1.0", j); err != nil { // nothing is held any more
 		t.Fatal(err)
 	}
 	must(t, g.Close()) // without having run
@@ -138,7 +138,7 @@ func TestAssembleRefuses(t *testing.T) {
 			p := founded(t, intakeOrders)
 			c.spoil(t, &p)
 			log := &record{t: t, who: "G-1"}
-			g, err := Assemble(context.Background(), p, KeySource{}, "1.0", journal.New(log, time.Now))
+			g, err := Assemble(context.Background(), p, KeySource{}, Hardware{}, "1.0", journal.New(log, time.Now))
 			if name == "a disk without room" { // it starts, and says that nothing can be recorded
 				must(t, err)
 				if g.parts.Replica.Ready() == nil {
@@ -169,7 +169,7 @@ func TestAStatementThatDoesNotCount(t *testing.T) {
 	must(t, err)
 	must(t, writeStatements(p.Roster[0], []ledger.Statement{orphan}))
 	log := &record{t: t, who: "G-1"}
-	g, err := Assemble(context.Background(), p, KeySource{}, "1.0", journal.New(log, time.Now))
+	g, err := Assemble(context.Background(), p, KeySource{}, Hardware{}, "1.0", journal.New(log, time.Now))
 	must(t, err)
 	defer g.Close() //nolint:errcheck // nothing was written
 	log.times(1, journal.RosterRefused)

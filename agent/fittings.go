@@ -4,27 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"reflect"
 	"slices"
 	"sync"
-	"time"
 
 	"traveler.example/drivers"
-	"traveler.example/drivers/pn532"
-	"traveler.example/drivers/scale"
-	"traveler.example/drivers/stacklight"
-	profiles "traveler.example/firmware-profiles"
 )
 
 // fitting is a part of a gateway that goes on while the profile changes, unless
 // its own section does: reader, scale, light, embedded broker.
 type fitting struct {
-	what  string // for errors
-	of    any    // the settings that it was made from; comparable
-	part  any    // drivers.Reader, ScaleDevice or drivers.Light
-	run   func(ctx context.Context, events chan<- drivers.Event) error
-	close func() error
+	what    string   // for errors
+	of      any      // the settings that it was made from
+	part    any      // drivers.Reader, *llrp.Portal, ScaleDevice or drivers.Light
+	readers []string // names of the readers that it is
+	run     func(ctx context.Context, events chan<- drivers.Event) error
+	close   func() error
 
 	end   context.CancelFunc
 	ended sync.WaitGroup
@@ -35,7 +30,7 @@ type fittings []*fitting
 
 // made returns the one with these settings; nil: none.
 func (f fittings) made(of any) *fitting {
-	if i := slices.IndexFunc(f, func(x *fitting) bool { return x.of == of }); i >= 0 {
+	if i := slices.IndexFunc(f, func(x *fitting) bool { return reflect.DeepEqual(x.of, of) }); i >= 0 {
 		return f[i]
 	}
 	return nil
@@ -103,72 +98,12 @@ func (b *builder) fitted(what string, of any, make func(*fitting) error) (*fitti
 	return x, nil
 }
 
+// devices fits what a station has, in the order in which it is told of.
 func (b *builder) devices() error {
-	for _, r := range b.p.Readers {
-		x, err := b.fitted("reader "+r.Name, r, func(x *fitting) error {
-			reader, err := pn532.New(pn532.Config{
-				Name: r.Name, Port: r.Port, Open: drivers.Serial{Path: r.Port, Baud: r.Baud}.Open,
-				Presence: drivers.PresenceConfig{Misses: r.Misses, Absence: r.Hold},
-			})
-			x.part, x.run = reader, reader.Run
-			return err
-		})
-		if err != nil {
+	for _, fit := range []func() error{b.readers, b.scale, b.lights} {
+		if err := fit(); err != nil {
 			return err
 		}
-		b.parts.Readers = append(b.parts.Readers, x.part.(drivers.Reader))
-	}
-	if err := b.scale(); err != nil {
-		return err
-	}
-	for _, l := range b.p.Lights {
-		x, err := b.fitted("light "+l.Name, l, func(x *fitting) error { return openLight(x, l) })
-		if err != nil {
-			return err
-		}
-		b.parts.Lights = append(b.parts.Lights, NamedLight{Name: l.Name, Light: x.part.(drivers.Light)})
-	}
-	return nil
-}
-
-func (b *builder) scale() error {
-	s := b.p.Scale
-	if s == nil {
-		return nil
-	}
-	b.cfg.Weighs = Weighing{Name: "scale", Deadline: s.Deadline, EmptyBelow: int64(s.EmptyBelow), Capacity: int64(s.Capacity)}
-	x, err := b.fitted("scale", *s, func(x *fitting) error {
-		device, err := scale.New(scale.Config{
-			Name: b.cfg.Weighs.Name, Port: s.Port, Open: drivers.Serial{Path: s.Port, Baud: s.Baud}.Open, Patience: s.Deadline,
-		})
-		x.part, x.run = device, device.Run
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	b.parts.Scale = x.part.(ScaleDevice)
-	return nil
-}
-
-func openLight(x *fitting, l profiles.Light) error {
-	var light drivers.Light
-	var err error
-	switch {
-	case l.Kind == profiles.LightGPIO:
-		lamp := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
-		light, err = stacklight.OpenGPIO(stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
-	case l.Path != "":
-		light, err = stacklight.OpenLines(l.Path, time.Now)
-	default:
-		light = stacklight.NewLines(os.NewFile(uintptr(l.Descriptor), l.Name), time.Now)
-	}
-	if err != nil {
-		return err
-	}
-	x.part = light
-	if c, ok := light.(io.Closer); ok {
-		x.close = c.Close
 	}
 	return nil
 }

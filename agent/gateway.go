@@ -15,6 +15,7 @@ type Gateway struct {
 	*Agent
 	profile  profiles.Profile // in force
 	version  string
+	hardware Hardware
 	fittings fittings
 	events   chan drivers.Event // of the fittings
 	control  func(context.Context) error

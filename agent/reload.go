@@ -88,7 +88,7 @@ func keep(p *profiles.Profile, old profiles.Profile) (keys []string) {
 // prepare makes what is new in a profile. It changes nothing that runs.
 func (g *Gateway) prepare(ctx context.Context, p profiles.Profile) (*reload, error) {
 	now := g.parts
-	b := &builder{p: p, j: now.Journal, version: g.version, g: g, key: g.key}
+	b := &builder{p: p, j: now.Journal, hardware: g.hardware, version: g.version, g: g, key: g.key}
 	b.parts = Parts{
 		Genesis: now.Genesis, Signer: now.Signer, Replica: now.Replica, Journal: now.Journal, Now: now.Now, Clock: now.Clock,
 	}
@@ -153,10 +153,7 @@ func (a *Agent) reconfigure(cfg Config, parts Parts, gone fittings) {
 	cfg.Machine.Notes = parts.Notes != nil
 	next := &station.Reconfigured{Config: cfg.Machine}
 	for _, x := range gone {
-		switch of := x.of.(type) {
-		case profiles.Reader:
-			next.Lost = append(next.Lost, of.Name)
-		}
+		next.Lost = append(next.Lost, x.readers...)
 	}
 	next.Relit = !slices.EqualFunc(a.parts.Lights, parts.Lights, func(x, y NamedLight) bool { return x == y })
 	states := a.devices

@@ -70,7 +70,8 @@ func TestLayers(t *testing.T) {
 		"github.com/dgraph-io/badger/v4":          "ledger/replica",
 		"go.bug.st/serial":                        "drivers",
 		"github.com/spf13/cobra":                  "cmd/traveler",
-		"periph.io/x/host/v3":                     "drivers/stacklight",
+		"periph.io/x/host/v3":                     "drivers/board",
+		"periph.io/x/host/v3/sysfs":               "drivers/board",
 		"github.com/coreos/go-systemd/v22/daemon": "cmd/travelerd",
 	}
 	seen := 0

@@ -18,6 +18,13 @@ const maxText = 4096
 var choices = map[reflect.Type][]string{
 	reflect.TypeFor[Mode]():       {string(ModeIntake), string(ModeInOut), string(ModePortal)},
 	reflect.TypeFor[Role]():       {string(RoleBoth), string(RoleIn), string(RoleOut)},
+	reflect.TypeFor[Framing]():    {string(FramingRDM6300), string(FramingID12), string(FramingWL134)},
+	reflect.TypeFor[Repeat]():     {string(RepeatWhile), string(RepeatOnce)},
+	reflect.TypeFor[Region]():     {"eu", "us", "kr", "cn900", "cn800"},
+	reflect.TypeFor[Layout]():     {"us", "de", "fr"},
+	reflect.TypeFor[Content]():    {string(ContentCode), string(ContentHex), string(ContentDecimal)},
+	reflect.TypeFor[Technology](): {"iso14443a", "lf125", "fdxb", "gen2"},
+	reflect.TypeFor[Line]():       {string(Line8N1), string(Line8E1), string(Line8O1), string(Line8N2), string(Line7E1), string(Line7O1), string(Line7N1), string(Line7N2)},
 	reflect.TypeFor[LightKind]():  {string(LightLines), string(LightGPIO)},
 	reflect.TypeFor[UnknownTag](): {string(UnknownTagWait), string(UnknownTagRefuse)},
 	reflect.TypeFor[slog.Level](): {"debug", "info", "warn", "error"},
@@ -38,12 +45,11 @@ var knownMistakes = map[string]string{
 // defaulted is a part of a profile whose defaults are not zero.
 type defaulted interface{ setDefaults() }
 
-func (r *Reader) setDefaults() {
-	*r = Reader{Baud: 115200, Role: RoleBoth, Misses: 3, Hold: 500 * time.Millisecond}
-}
+// Other settings of readers and scales depend on the device: see checker.settings.
+func (r *Reader) setDefaults() { *r = Reader{Role: RoleBoth} }
 
 func (s *Scale) setDefaults() {
-	*s = Scale{Baud: 9600, Deadline: 15 * time.Second, EmptyBelow: 1000}
+	*s = Scale{Deadline: 15 * time.Second, EmptyBelow: 1000}
 }
 
 func (l *Light) setDefaults() { *l = Light{Descriptor: -1} }
@@ -84,10 +90,16 @@ func (b *binder) bind(n *node, v reflect.Value, path, key string) {
 		b.bindDuration(n, v, key)
 		return
 	case reflect.TypeFor[Weight]():
-		b.bindQuantity(n, v, key, weightUnits, `"12.5 g"`)
+		b.bindQuantity(n, v, key, plain(weightUnits), `"12.5 g"`)
 		return
 	case reflect.TypeFor[Size]():
-		b.bindQuantity(n, v, key, sizeUnits, `"64 MiB"`)
+		b.bindQuantity(n, v, key, plain(sizeUnits), `"64 MiB"`)
+		return
+	case reflect.TypeFor[Frequency]():
+		b.bindQuantity(n, v, key, plain(frequencyUnits), `"1 MHz"`)
+		return
+	case reflect.TypeFor[Decibel]():
+		b.bindQuantity(n, v, key, parseDecibel, `"20 dBm"`)
 		return
 	case reflect.TypeFor[slog.Level]():
 		b.bindLevel(n, v, key)
@@ -267,7 +279,7 @@ func (b *binder) bindDuration(n *node, v reflect.Value, key string) {
 	v.SetInt(int64(d))
 }
 
-func (b *binder) bindQuantity(n *node, v reflect.Value, key string, units []unit, example string) {
+func (b *binder) bindQuantity(n *node, v reflect.Value, key string, parse func(string) (int64, error), example string) {
 	if n.kind == kindInteger {
 		b.fail(n.at, key, fmt.Sprintf("is %s without a unit", n.text), "write it like "+example)
 		return
@@ -275,7 +287,7 @@ func (b *binder) bindQuantity(n *node, v reflect.Value, key string, units []unit
 	if !b.expect(n, kindText, key) {
 		return
 	}
-	q, err := parseQuantity(n.text, units)
+	q, err := parse(n.text)
 	if err != nil {
 		b.fail(n.at, key, fmt.Sprintf("is %q, which %v", clipped(n.text), err), "write it like "+example)
 		return

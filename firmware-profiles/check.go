@@ -22,12 +22,13 @@ type checker struct {
 	dirs   map[string]string // where the relative paths of a file start
 	faults Faults
 	ports  map[string]string // port path → path of the key that took it
+	pins   map[string]string // the same of pins
 	// partial says that a layer could not be read: what is missing may stand there.
 	partial bool
 }
 
 func (k *checker) check() {
-	k.ports = make(map[string]string)
+	k.ports, k.pins = make(map[string]string), make(map[string]string)
 	k.gateway()
 	k.work()
 	k.intake()

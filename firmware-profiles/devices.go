@@ -10,48 +10,17 @@ import (
 // bauds are the line speeds of the readers and scales there are.
 var bauds = []int{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
-// Devices with a driver.
-var (
-	readerDevices = []string{"pn532"}
-	scaleDevices  = []string{"mt-sics"}
-)
-
-func (k *checker) readers() {
-	if len(k.p.Readers) == 0 && !k.partial {
-		k.fail("reader", "is missing; a station sees its items by at least one reader", `add a [[reader]] with name, device = "pn532" and port`)
-	}
-	names, roles := make(map[string]bool), make(map[Role]bool)
-	for i := range k.p.Readers {
-		r, path := &k.p.Readers[i], fmt.Sprintf("reader[%d]", i)
-		if k.id(path+".name", r.Name) && names[r.Name] {
-			k.fail(path+".name", fmt.Sprintf("is %q, as of a reader before", r.Name), "give each reader a name of its own")
-		}
-		names[r.Name], roles[r.Role] = true, true
-		k.device(path+".device", r.Device, readerDevices)
-		k.port(path+".port", &r.Port)
-		k.baud(path+".baud", r.Baud)
-		if r.Misses < 1 || r.Misses > 100 {
-			k.fail(path+".misses", fmt.Sprintf("is %d; a tag has departed after 1 to 100 misses", r.Misses), "write 3")
-		}
-		k.positive(path+".hold", r.Hold)
-		if r.Role != RoleBoth && k.p.Work.Mode != ModeInOut && k.p.Work.Mode != "" {
-			k.fail(path+".role", fmt.Sprintf("is %q, but in mode %q one scan does all", r.Role, k.p.Work.Mode), `write "both", or remove it`)
-		}
-	}
-	if len(names) > 0 && !roles[RoleBoth] && roles[RoleIn] != roles[RoleOut] {
-		k.fail("reader[0].role", "leaves the station without a reader to "+map[bool]string{true: "complete", false: "accept"}[roles[RoleIn]]+" on",
-			`add a reader of the other role, or write "both"`)
-	}
-}
-
 // device requires a device that has a driver.
-func (k *checker) device(path, value string, known []string) {
+func (k *checker) device(path, value string, known []string) bool {
 	switch {
 	case value == "":
-		k.missing(path, "add %s = "+quotedList(known))
+		k.missing(path, "add %s = "+quotedList(known[:1])+" or another of "+quotedList(known[1:]))
 	case !slices.Contains(known, value):
 		k.fail(path, fmt.Sprintf("is %q, which has no driver", clipped(value)), suggestOr(value, append(slices.Clone(known), "none")))
+	default:
+		return true
 	}
+	return false
 }
 
 func (k *checker) baud(path string, value int) {
@@ -61,25 +30,23 @@ func (k *checker) baud(path string, value int) {
 }
 
 // port resolves a port role or relative path and takes the port for the key at path.
-func (k *checker) port(path string, value *string) {
+func (k *checker) port(path string, value *string) bool {
 	if *value == "" {
 		k.missing(path, `add %s = "/dev/serial/by-id/…" or a port of the board`)
-		return
+		return false
 	}
-	if !k.role(path, value, "ports", k.p.Ports) {
-		return
-	}
-	k.take(path, *value)
+	return k.role(path, value, "ports", k.p.Ports) && k.take(path, *value)
 }
 
 // take claims a device path for one key.
-func (k *checker) take(path, port string) {
+func (k *checker) take(path, port string) bool {
 	if taken, ok := k.ports[port]; ok {
 		o := k.at(taken)
 		k.fail(path, fmt.Sprintf("is %s, which %q has already (%s:%d)", port, keyOf(taken), o.File, o.Line), "give each device a port of its own")
-		return
+		return false
 	}
 	k.ports[port] = path
+	return true
 }
 
 // role replaces the name of a board's role in value by what the board has for it.
@@ -120,14 +87,43 @@ func (k *checker) role(path string, value *string, section string, roles map[str
 	return false
 }
 
+// The words of [scale] device, each with the settings that it leaves the works with.
+var scaleUsual = []struct {
+	device string
+	baud   int
+	line   Line
+}{
+	{ScaleMTSICS, 9600, Line8N1},
+	{ScaleAD, 2400, Line7E1},
+	{ScaleAuto, 9600, Line8N1},
+}
+
 func (k *checker) scale() {
 	s := k.p.Scale
 	if s == nil {
 		return
 	}
-	k.device("scale.device", s.Device, scaleDevices)
+	var known []string
+	for _, u := range scaleUsual {
+		known = append(known, u.device)
+		if u.device != s.Device {
+			continue
+		}
+		if !k.given("scale.baud") {
+			s.Baud = u.baud
+		}
+		if !k.given("scale.line") {
+			s.Line = u.line
+		}
+	}
+	k.device("scale.device", s.Device, known)
 	k.port("scale.port", &s.Port)
-	k.baud("scale.baud", s.Baud)
+	if w := evidentWiring(s.Port); w != "" && w != WiringSerial && strings.Contains(s.Port, "/") {
+		k.fail("scale.port", fmt.Sprintf("is %s, %s; a scale is attached to %s", s.Port, w, WiringSerial), `write "/dev/serial/by-id/…", or a port of the board`)
+	}
+	if k.given("scale.baud") {
+		k.baud("scale.baud", s.Baud)
+	}
 	k.positive("scale.deadline", s.Deadline)
 	if s.Capacity != 0 && s.Capacity <= s.EmptyBelow {
 		k.fail("scale.capacity", fmt.Sprintf("is %s, not above empty_below (%s)", s.Capacity, s.EmptyBelow), "write the scale's capacity, or remove it")
@@ -179,28 +175,15 @@ func (k *checker) lightOfLines(path string, l *Light) {
 
 // lightOfPins resolves the pins; those not given are the board's own for lights.
 func (k *checker) lightOfPins(path string, l *Light) {
-	taken := make(map[string]string)
 	for _, pin := range []struct {
 		name  string
 		value *string
 	}{{"red", &l.Red}, {"amber", &l.Amber}, {"green", &l.Green}} {
 		key := path + "." + pin.name
-		usual, ok := k.p.Pins["light_"+pin.name]
-		if !k.given(key) && ok {
+		if usual, ok := k.p.Pins["light_"+pin.name]; ok && !k.given(key) {
 			*pin.value = usual
 		}
-		if role, ok := k.p.Pins[*pin.value]; ok {
-			*pin.value = role
-		}
-		switch {
-		case *pin.value == "":
-			k.missing(key, `add %s = "GPIO17"`)
-		case !validID(*pin.value):
-			k.id(key, *pin.value)
-		case taken[*pin.value] != "":
-			k.fail(key, fmt.Sprintf("is %s, which %q has already", *pin.value, keyOf(taken[*pin.value])), "give each lamp a pin of its own")
-		}
-		taken[*pin.value] = key
+		k.pin(key, pin.value)
 	}
 	for _, name := range []string{"path", "fd"} {
 		if k.given(path + "." + name) {

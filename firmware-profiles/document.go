@@ -309,6 +309,10 @@ func mergeNamed(base, over *node) *node {
 			continue
 		}
 		taken[i] = true
+		if old, now := base.list[i].textOf("device"), element.textOf("device"); old != "" && now != "" && old != now {
+			merged.list[i] = element // another device has other settings
+			continue
+		}
 		merged.list[i] = merge(base.list[i], element)
 	}
 	return merged

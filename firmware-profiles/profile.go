@@ -14,7 +14,9 @@
 //	urls = ["mqtt://broker.plant:1883"]
 //
 // Tables override key by key. Lists of sections with a name ([[reader]], [[task]], [[light]])
-// override name by name; device = "none" (of a light kind = "none") takes one away.
+// override name by name; a [[reader]] of another device takes the place of one of its
+// name as a whole, since its settings are others. device = "none" (of a light kind =
+// "none") takes one away.
 // Errors name file, line, column, key and remedy, all at once.
 package profiles
 
@@ -147,39 +149,14 @@ type Offline struct {
 	UnknownTag UnknownTag `toml:"unknown_tag"`
 }
 
-// Role says what a scan on a reader can mean.
-type Role string
-
-// The roles of a reader.
-const (
-	RoleBoth Role = "both" // the item's state decides
-	RoleIn   Role = "in"   // accepts only
-	RoleOut  Role = "out"  // completes only
-)
-
-// Reader is one RFID reader.
-type Reader struct {
-	Name string `toml:"name"`
-	// Device is the driver: "pn532".
-	Device string `toml:"device"`
-	// Port is the device path.
-	Port string `toml:"port"`
-	// Baud is the line speed in bit/s.
-	Baud int  `toml:"baud"`
-	Role Role `toml:"role"`
-	// Misses and Hold: a tag has departed once it was missed that often in a row
-	// and for at least that long.
-	Misses int           `toml:"misses"`
-	Hold   time.Duration `toml:"hold"`
-}
-
 // Scale is the station's scale.
 type Scale struct {
-	// Device is the driver: "mt-sics".
+	// Device is what the scale speaks, such as ScaleMTSICS.
 	Device string `toml:"device"`
 	Port   string `toml:"port"`
-	// Baud is the line speed in bit/s.
-	Baud int `toml:"baud"`
+	// Baud is the line speed in bit/s, Line what a character on it is.
+	Baud int  `toml:"baud"`
+	Line Line `toml:"line"`
 	// Deadline bounds the wait for a stable weight.
 	Deadline time.Duration `toml:"deadline"`
 	// EmptyBelow is the weight under which the pan counts as empty; it is refused as a weighing.
@@ -187,6 +164,28 @@ type Scale struct {
 	// Capacity is the heaviest weight believed, zero for the scale's own judgement.
 	Capacity Weight `toml:"capacity"`
 }
+
+// The devices of a [Scale].
+const (
+	ScaleMTSICS = "mt-sics" // Mettler Toledo and others
+	ScaleAD     = "a-d"     // A&D's standard format
+	ScaleAuto   = "auto"    // whichever of these answers
+)
+
+// Line is data bits, parity and stop bits of a serial line, such as "7E1".
+type Line string
+
+// The lines that scales are set to.
+const (
+	Line8N1 Line = "8N1"
+	Line8E1 Line = "8E1"
+	Line8O1 Line = "8O1"
+	Line7N1 Line = "7N1"
+	Line7E1 Line = "7E1"
+	Line7O1 Line = "7O1"
+	Line7N2 Line = "7N2"
+	Line8N2 Line = "8N2"
+)
 
 // LightKind is how a light is driven.
 type LightKind string
@@ -249,6 +248,12 @@ type Boot struct {
 	// Modules are kernel modules to load at boot.
 	Modules []string `toml:"modules"`
 }
+
+// Frequency is in Hz.
+type Frequency int64
+
+// Decibel is a power in hundredths of a dBm, below zero for less than a milliwatt.
+type Decibel int64
 
 // Weight is a mass in milligrams.
 type Weight int64

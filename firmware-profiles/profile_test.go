@@ -204,7 +204,7 @@ urls = ["mqtt://b:1"]
 		{Name: "bench", Device: "pn532", Port: "/dev/board", Baud: 9600, Role: RoleBoth, Misses: 2, Hold: 500 * time.Millisecond},
 		{Name: "second", Device: "pn532", Port: "/board/dev/of-board", Baud: 115200, Role: RoleBoth, Misses: 3, Hold: 500 * time.Millisecond},
 	}
-	if !slices.Equal(p.Readers, want) {
+	if !reflect.DeepEqual(p.Readers, want) {
 		t.Errorf("readers %+v, want %+v", p.Readers, want)
 	}
 	if p.LogLevel.String() != "WARN" || p.KeyFile != "/station/secret" || p.DataDir != "/var/lib/traveler" {

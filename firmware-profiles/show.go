@@ -125,6 +125,12 @@ func literal(v reflect.Value) string {
 		return quoted(x.String())
 	case slog.Level:
 		return quoted(strings.ToLower(x.String()))
+	case Frequency:
+		return quoted(x.String())
+	case Decibel:
+		return quoted(x.String())
+	case []int:
+		return strings.ReplaceAll(fmt.Sprint(x), " ", ", ")
 	case []string:
 		parts := make([]string, len(x))
 		for i, s := range x {

@@ -16,8 +16,10 @@ type unit struct {
 // Largest first, so that writing finds the shortest form. Binary units before
 // decimal ones, and only the names that cannot be misread.
 var (
-	weightUnits = []unit{{"t", 1e9}, {"kg", 1e6}, {"g", 1e3}, {"mg", 1}}
-	sizeUnits   = []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+	weightUnits    = []unit{{"t", 1e9}, {"kg", 1e6}, {"g", 1e3}, {"mg", 1}}
+	frequencyUnits = []unit{{"MHz", 1e6}, {"kHz", 1e3}, {"Hz", 1}}
+	decibelUnits   = []unit{{"dBm", 100}}
+	sizeUnits      = []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 )
 
 // parseQuantity reads "12.5 kg" exactly, without floating point.
@@ -33,6 +35,20 @@ func parseQuantity(text string, units []unit) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("has no known unit (%s)", unitNames(units))
+}
+
+// plain parses quantities of units.
+func plain(units []unit) func(string) (int64, error) {
+	return func(text string) (int64, error) { return parseQuantity(text, units) }
+}
+
+// parseDecibel reads "-60 dBm" or "26.5 dBm".
+func parseDecibel(text string) (int64, error) {
+	if rest, below := strings.CutPrefix(text, "-"); below {
+		q, err := parseQuantity(rest, decibelUnits)
+		return -q, err
+	}
+	return parseQuantity(text, decibelUnits)
 }
 
 // scaled returns a decimal number times a unit, refusing what is not whole in the base unit.
@@ -81,6 +97,19 @@ func unitNames(units []unit) string {
 
 // String writes the weight with its unit, as [Parse] reads it.
 func (w Weight) String() string { return formatQuantity(int64(w), weightUnits) }
+
+// String writes the frequency with its unit, as [Parse] reads it.
+func (f Frequency) String() string { return formatQuantity(int64(f), frequencyUnits) }
+
+// String writes the power with its unit, as [Parse] reads it.
+func (d Decibel) String() string {
+	sign, n := "", int64(d)
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	text := fmt.Sprintf("%d.%02d", n/100, n%100)
+	return sign + strings.TrimRight(strings.TrimRight(text, "0"), ".") + " dBm"
+}
 
 // String writes the size with its unit, as [Parse] reads it.
 func (s Size) String() string { return formatQuantity(int64(s), sizeUnits) }

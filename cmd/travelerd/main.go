@@ -27,6 +27,7 @@ import (
 
 	"traveler.example/agent"
 	"traveler.example/agent/journal"
+	"traveler.example/drivers/board"
 	profiles "traveler.example/firmware-profiles"
 )
 
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 // serve runs the gateway until ctx ends.
 func serve(ctx context.Context, p profiles.Profile, keys agent.KeySource, r reloads) int {
 	started, j := time.Now(), r.logger
-	g, err := agent.Assemble(ctx, p, keys, buildVersion(), j)
+	g, err := agent.Assemble(ctx, p, keys, agent.Hardware{Board: new(board.Board)}, buildVersion(), j)
 	if err != nil {
 		j.Event(ctx, journal.DaemonFailed, "the gateway cannot start: "+err.Error(), slog.Any(journal.KeyError, err))
 		if errors.Is(err, agent.ErrSetUp) {

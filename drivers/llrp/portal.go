@@ -261,7 +261,36 @@ func (p *Portal) start() {
 	}
 }
 
+// A reader needs a moment to notice that its last client has gone: a program that
+// was started anew, or this one under another profile, is no other client. So the
+// first of an outage's refusals are not told.
+const (
+	partingTries = 4
+	partingPause = 250 * time.Millisecond
+)
+
 func (p *Portal) serve(ctx context.Context, up func()) error {
+	p.mu.Lock()
+	tries := partingTries
+	if p.lost != nil {
+		tries = 1
+	}
+	p.mu.Unlock()
+	for {
+		err := p.connect(ctx, up)
+		if tries--; tries == 0 || !errors.Is(err, errTaken) {
+			return err
+		}
+		select {
+		case <-time.After(partingPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// connect is one connection, from opening it to closing it.
+func (p *Portal) connect(ctx context.Context, up func()) error {
 	port, err := p.cfg.Open(ctx)
 	if err != nil {
 		return err

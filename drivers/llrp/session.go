@@ -93,6 +93,8 @@ func (s *session) run(ctx context.Context, up func()) error {
 	return err
 }
 
+var errTaken = fmt.Errorf("%w: another client is connected to the reader, which takes one at a time; close that program, or have the reader drop it on its web page", drivers.ErrBusy)
+
 // greet waits until the reader says whether it takes us: it is silent about
 // anything else until then (6.1, 16.2.8.6.9).
 func (s *session) greet(ctx context.Context) error {
@@ -116,7 +118,7 @@ func (s *session) greet(ctx context.Context) error {
 		case n.connected == attemptSuccess:
 			return nil
 		case n.connected < attemptFailed:
-			return fmt.Errorf("%w: another client is connected to the reader, which takes one at a time; close that program, or have the reader drop it on its web page", drivers.ErrBusy)
+			return errTaken
 		default:
 			return fmt.Errorf("%w: it refuses the connection with status %d", drivers.ErrProtocol, n.connected)
 		}

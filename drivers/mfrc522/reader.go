@@ -54,7 +54,8 @@ const (
 type Config struct {
 	Name string // Info.Name
 	Port string // Info.Port: where Open leads, for people
-	// Open opens the SPI port, such as SPI("/dev/spidev0.0").
+	// Open opens the SPI port, for example by SPI of
+	// traveler.example/drivers/board.
 	Open func(ctx context.Context) (spi.PortCloser, error)
 	// Clock is the speed of the bus; 0 means DefaultClock, at most MaxClock.
 	Clock physic.Frequency

@@ -173,13 +173,3 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
-
-// A port of the board that is not there is a clean error.
-func TestBoardWithoutSPI(t *testing.T) {
-	if _, err := SPI("/dev/spidev99.0")(t.Context()); err == nil || !strings.Contains(err.Error(), "spidev99.0") {
-		t.Error(err)
-	}
-	if _, err := Pin("no such pin"); err == nil {
-		t.Error("a pin that no board has was found")
-	}
-}

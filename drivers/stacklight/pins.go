@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"periph.io/x/conn/v3/gpio"
-	"periph.io/x/conn/v3/gpio/gpioreg"
-	"periph.io/x/host/v3"
 )
 
 // PinName names one output as the board calls it, such as "GPIO17".
@@ -78,12 +76,10 @@ func (p Pins) set(which, on parts) error {
 	return errors.Join(errs...)
 }
 
-// OpenGPIO finds the pins by their names and returns a dark, silent light. Close it
-// to end it.
-func OpenGPIO(names PinNames, sound Sound) (*GPIO, error) {
-	if _, err := host.Init(); err != nil {
-		return nil, fmt.Errorf("stacklight: open GPIO of this board: %w", err)
-	}
+// OpenGPIO finds the pins by their names, with pin such as Pin of
+// traveler.example/drivers/board, and returns a dark, silent light. Close it to end
+// it.
+func OpenGPIO(pin func(name string) (gpio.PinIO, error), names PinNames, sound Sound) (*GPIO, error) {
 	var pins Pins
 	for _, p := range []struct {
 		part string
@@ -98,9 +94,9 @@ func OpenGPIO(names PinNames, sound Sound) (*GPIO, error) {
 		if p.name.Name == "" && p.to == &pins.Buzzer {
 			continue
 		}
-		found := gpioreg.ByName(p.name.Name)
-		if found == nil {
-			return nil, fmt.Errorf("stacklight: this board has no pin %q for the %s", p.name.Name, p.part)
+		found, err := pin(p.name.Name)
+		if err != nil {
+			return nil, fmt.Errorf("stacklight: %s: %w", p.part, err)
 		}
 		*p.to = Output{found, p.name.ActiveLow}
 	}

@@ -110,7 +110,7 @@ func attach(f *os.File, ctl control) (model string, err error) {
 			binary.NativeEndian.Uint16(id[2:]), binary.NativeEndian.Uint16(id[4:]))
 		switch err = ctl(fd, eviocgrab, []byte{1, 0, 0, 0}); {
 		case errors.Is(err, unix.EBUSY):
-			err = fmt.Errorf("%w: another program has grabbed it", drivers.ErrBusy)
+			err = fmt.Errorf("%w: another program has grabbed it; fuser -v %s names it", drivers.ErrBusy, f.Name())
 		case err != nil:
 			err = fmt.Errorf("grab it: %w", err)
 		}

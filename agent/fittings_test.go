@@ -1,0 +1,470 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/gpio/gpiotest"
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+
+	"golang.org/x/sys/unix"
+
+	"traveler.example/agent/journal"
+	"traveler.example/drivers"
+	"traveler.example/drivers/emulate"
+	"traveler.example/drivers/wedge"
+	profiles "traveler.example/firmware-profiles"
+)
+
+// workbench is a board to which emulated chips are wired, with a scanner beside.
+type workbench struct {
+	mfrc522 *emulate.MFRC522
+	nfc     *emulate.PN532
+	spi     *emulate.PN532SPI
+	other   *emulate.PN532
+	i2c     *emulate.PN532I2C
+	uhf     *emulate.LLRP
+	dock    *emulate.Dock
+	scanner *emulate.Wedge
+	lamps   map[string]*gpiotest.Pin
+
+	mu     sync.Mutex
+	taken  bool           // another program holds the ports
+	opened map[string]int // how often each was
+}
+
+func newWorkbench(t *testing.T) *workbench {
+	t.Helper()
+	w := &workbench{
+		mfrc522: emulate.NewMFRC522(emulate.MFRC522Config{}), uhf: emulate.NewLLRP(emulate.LLRPConfig{}),
+		nfc: emulate.NewPN532(emulate.PN532Config{}), other: emulate.NewPN532(emulate.PN532Config{}),
+		lamps: map[string]*gpiotest.Pin{}, opened: map[string]int{},
+	}
+	for _, name := range []string{"GPIO17", "GPIO27", "GPIO22"} {
+		w.lamps[name] = &gpiotest.Pin{N: name}
+	}
+	w.spi, w.i2c = emulate.NewPN532SPI(w.nfc), emulate.NewPN532I2C(w.other)
+	var err error
+	w.scanner, err = emulate.NewWedge(emulate.WedgeConfig{Layout: "de"})
+	must(t, err)
+	w.dock, err = emulate.Listen("127.0.0.1:0", w.uhf)
+	must(t, err)
+	t.Cleanup(func() {
+		_, _, _ = w.spi.Close(), w.i2c.Close(), w.dock.Close()
+	})
+	return w
+}
+
+func (w *workbench) hardware() Hardware { return Hardware{Board: w, Input: w.input} }
+
+// open notes that a port is opened, and refuses it while another program has it.
+func (w *workbench) open(port string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.taken {
+		return fmt.Errorf("%s: %w: close the program that holds it", port, drivers.ErrBusy)
+	}
+	w.opened[port]++
+	return nil
+}
+
+func (w *workbench) take(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken = on
+}
+
+func (w *workbench) times(port string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opened[port]
+}
+
+// Pin implements [Board].
+func (w *workbench) Pin(name string) (gpio.PinIO, error) {
+	switch name {
+	case "GPIO24":
+		return input{w.mfrc522.IRQ()}, nil
+	case "GPIO25":
+		return output{w.mfrc522.Reset()}, nil
+	case "GPIO23":
+		return input{w.spi.IRQ()}, nil
+	case "GPIO18":
+		return output{w.spi.Reset()}, nil
+	}
+	if lamp := w.lamps[name]; lamp != nil {
+		return lamp, nil
+	}
+	return nil, fmt.Errorf("no pin %q", name)
+}
+
+// SPI implements [Board].
+func (w *workbench) SPI(ctx context.Context, path string) (spi.PortCloser, error) {
+	if err := w.open(path); err != nil {
+		return nil, err
+	}
+	switch path {
+	case "/dev/spidev0.0":
+		return w.mfrc522.Open(ctx)
+	case "/dev/spidev0.1":
+		return w.spi.Open()
+	}
+	return nil, os.ErrNotExist
+}
+
+// I2C implements [Board].
+func (w *workbench) I2C(_ context.Context, path string) (i2c.BusCloser, error) {
+	if err := w.open(path); err != nil {
+		return nil, err
+	}
+	return w.i2c.Open()
+}
+
+// input opens the scanner: events in a pipe, as the kernel hands them out.
+func (w *workbench) input(_ context.Context, path string) (wedge.Source, error) {
+	if err := w.open(path); err != nil {
+		return nil, err
+	}
+	near, far := net.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &typing{Conn: near, cancel: cancel}
+	s.ended.Go(func() { _ = w.scanner.Serve(ctx, far) }) // it ends with ctx, and says no more than that
+	return s, nil
+}
+
+// typing is the scanner's input device.
+type typing struct {
+	net.Conn
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+func (*typing) Model() string { return "Scanner (0c2e:0901)" }
+
+func (s *typing) Close() error {
+	s.cancel()
+	err := s.Conn.Close()
+	s.ended.Wait()
+	return err
+}
+
+var errDirection = errors.New("the pin has no such direction")
+
+// input and output are pins of one direction on a board whose pins have both.
+type (
+	input  struct{ gpio.PinIn }
+	output struct{ gpio.PinOut }
+)
+
+func (input) Out(gpio.Level) error                  { return errDirection }
+func (input) PWM(gpio.Duty, physic.Frequency) error { return errDirection }
+
+func (output) In(gpio.Pull, gpio.Edge) error  { return errDirection }
+func (output) Read() gpio.Level               { return gpio.Low }
+func (output) WaitForEdge(time.Duration) bool { return false }
+func (output) Pull() gpio.Pull                { return gpio.PullNoChange }
+func (output) DefaultPull() gpio.Pull         { return gpio.PullNoChange }
+
+// everyReader is a profile with what a workbench has.
+func (w *workbench) everyReader() string {
+	return fmt.Sprintf(`
+[broker]
+urls = ["mqtt://127.0.0.1:1"]
+
+[intake]
+order = "WO-1"
+
+[pins]
+light_red = "GPIO17"
+light_amber = "GPIO27"
+light_green = "GPIO22"
+
+[[light]]
+name = "stack"
+kind = "gpio"
+
+[[reader]]
+name = "bench"
+device = "mfrc522"
+port = "/dev/spidev0.0"
+irq = "GPIO24"
+reset = "GPIO25"
+gain = 38
+
+[[reader]]
+name = "nfc"
+device = "pn532"
+port = "/dev/spidev0.1"
+irq = "GPIO23"
+reset = "GPIO18"
+
+[[reader]]
+name = "nfc-i2c"
+device = "pn532"
+port = "/dev/i2c-1"
+
+[[reader]]
+name = "way-in"
+device = "llrp"
+port = %[1]q
+antennas = [1, 2]
+
+[[reader]]
+name = "way-out"
+device = "llrp"
+port = %[1]q
+antennas = [3]
+rssi_min = "-60 dBm"
+
+[[reader]]
+name = "scanner"
+device = "wedge"
+port = "/dev/input/by-id/scanner-event-kbd"
+layout = "de"
+`, w.dock.Address())
+}
+
+// serving is a gateway that runs on a workbench.
+type serving struct {
+	*Gateway
+	t       *testing.T
+	journal *record
+	profile profiles.Profile
+	file    string
+}
+
+func (w *workbench) serve(t *testing.T) *serving {
+	t.Helper()
+	p := founded(t, w.everyReader())
+	s := &serving{t: t, journal: &record{t: t, who: "G-1"}, profile: p, file: filepath.Join(filepath.Dir(p.KeyFile), ProfileName)}
+	var err error
+	s.Gateway, err = Assemble(t.Context(), p, KeySource{}, w.hardware(), "1.0", journal.New(s.journal, time.Now))
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		must(t, <-ended)
+		must(t, s.Close())
+	})
+	return s
+}
+
+// until waits for what must come.
+func (s *serving) until(what string, done func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no %s; the journal says %v", what, s.journal.lines())
+		}
+	}
+}
+
+// up waits until readers answer.
+func (s *serving) up(names ...string) {
+	s.t.Helper()
+	s.until(strings.Join(names, ", ")+" up", func() bool {
+		st, err := s.Brief()
+		must(s.t, err)
+		n := 0
+		for _, r := range st.Readers {
+			if r.Up && slices.Contains(names, r.Name) {
+				n++
+			}
+		}
+		return n == len(names)
+	})
+}
+
+// scanned waits until a scan of the tag on the reader is in the journal.
+func (s *serving) scanned(reader, tag string) {
+	s.t.Helper()
+	s.until("scan of "+tag+" on "+reader, func() bool {
+		return slices.ContainsFunc(s.journal.events(journal.ScanWait), func(e entry) bool {
+			return e.fields[journal.KeyReader] == reader && e.fields[journal.KeyTag] == tag
+		})
+	})
+}
+
+func (r *record) lines() (lines []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.all {
+		lines = append(lines, string(e.id)+": "+e.words)
+	}
+	return lines
+}
+
+var everyName = []string{"bench", "nfc", "nfc-i2c", "way-in", "way-out", "scanner"}
+
+// Every device that has no pseudo-terminal to be emulated on: chips at the level
+// of registers and pins, a portal on the network, a keyboard in a pipe.
+func TestEveryReaderOfAProfile(t *testing.T) {
+	w := newWorkbench(t)
+	s := w.serve(t)
+	s.up(everyName...)
+	for _, d := range []struct {
+		reader, tag string
+		scan        func(tag string) error
+	}{
+		{"bench", "04A1B2C3D4E5F6", func(tag string) error { return w.mfrc522.Present(tag, "ntag213") }},
+		{"nfc", "04A1B2C3D4E5F7", func(tag string) error { return w.nfc.Present(tag, "ntag213") }},
+		{"nfc-i2c", "04A1B2C3D4E5F8", func(tag string) error { return w.other.Present(tag, "ntag213") }},
+		{"way-in", "3034257BF7194E4000001A85", func(tag string) error { return w.uhf.Present(tag, 2, -50, "") }},
+		{"way-out", "3034257BF7194E4000001A86", func(tag string) error { return w.uhf.Present(tag, 3, -50, "") }},
+		{"scanner", "ITEM-0815", func(tag string) error { return w.scanner.Scan(tag) }},
+	} {
+		must(t, d.scan(d.tag))
+		s.scanned(d.reader, d.tag)
+	}
+	must(t, w.mfrc522.Present("04A1B2C3D4E5FF", "ntag213"))
+	s.until("amber lamp", func() bool { return bool(w.lamps["GPIO27"].Read()) })
+
+	// A portal's reader has its own threshold, and no other reader's antennas.
+	must(t, w.uhf.Present("3034257BF7194E4000001A87", 3, -70, ""))
+	must(t, w.uhf.Present("3034257BF7194E4000001A88", 4, -30, ""))
+	must(t, w.uhf.Present("3034257BF7194E4000001A89", 1, -50, ""))
+	s.scanned("way-in", "3034257BF7194E4000001A89")
+	for _, e := range s.journal.events(journal.ScanWait) {
+		if tag := e.fields[journal.KeyTag]; tag == "3034257BF7194E4000001A87" || tag == "3034257BF7194E4000001A88" {
+			t.Errorf("tag %s arrived at %s", tag, e.fields[journal.KeyReader])
+		}
+	}
+}
+
+// reload puts a changed profile in force.
+func (s *serving) reload(from, to string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.file)
+	must(s.t, err)
+	if strings.Count(string(text), from) != 1 {
+		s.t.Fatalf("the profile has %q %d times", from, strings.Count(string(text), from))
+	}
+	must(s.t, os.WriteFile(s.file, []byte(strings.Replace(string(text), from, to, 1)), 0o644))
+	p, err := profiles.Load(s.file)
+	must(s.t, err)
+	must(s.t, s.Reload(s.t.Context(), s.file, p))
+}
+
+// A reload opens anew what has changed and leaves the rest alone. Readers of one
+// portal change together.
+func TestReloadKeepsReadersThatDidNotChange(t *testing.T) {
+	w := newWorkbench(t)
+	s := w.serve(t)
+	s.up(everyName...)
+	ports := []string{"/dev/spidev0.0", "/dev/spidev0.1", "/dev/i2c-1", "/dev/input/by-id/scanner-event-kbd"}
+	counts := func() (n []int) {
+		for _, p := range ports {
+			n = append(n, w.times(p))
+		}
+		return n
+	}
+	before := counts()
+	portal := s.parts.Readers[3]
+
+	s.reload("gain = 38", "gain = 48")
+	s.up(everyName...)
+	want := slices.Clone(before)
+	want[0]++
+	if got := counts(); !slices.Equal(got, want) {
+		t.Errorf("ports were opened %v times, want %v", got, want)
+	}
+	if s.parts.Readers[3] != portal {
+		t.Error("the portal was fitted anew though nothing of it changed")
+	}
+
+	s.reload("antennas = [3]", "antennas = [3, 4]")
+	s.up(everyName...)
+	if got := counts(); !slices.Equal(got, want) {
+		t.Errorf("ports were opened %v times, want %v", got, want)
+	}
+	if s.parts.Readers[3] == portal {
+		t.Error("the portal goes on with the antennas from before")
+	}
+	must(t, w.uhf.Present("3034257BF7194E4000001A90", 4, -50, ""))
+	s.scanned("way-out", "3034257BF7194E4000001A90")
+	must(t, w.mfrc522.Present("04A1B2C3D4E5F9", "ntag213"))
+	s.scanned("bench", "04A1B2C3D4E5F9")
+	s.journal.times(0, journal.ReaderDown)
+}
+
+// What the board does not have stops a start, and not a gateway that runs.
+func TestAPinThatTheBoardDoesNotHave(t *testing.T) {
+	w := newWorkbench(t)
+	s := w.serve(t)
+	s.up(everyName...)
+	p := s.profile
+	p.Readers = slices.Clone(p.Readers)
+	p.Readers[0].Reset = "GPIO99"
+	if err := s.Reload(t.Context(), s.file, p); err == nil || !strings.Contains(err.Error(), "reader bench: reset: no pin \"GPIO99\"") {
+		t.Errorf("got %v, want reader, setting and pin", err)
+	}
+	s.journal.times(1, journal.ProfileRefused)
+	must(t, w.mfrc522.Present("04A1B2C3D4E5FA", "ntag213"))
+	s.scanned("bench", "04A1B2C3D4E5FA")
+}
+
+// While another program holds a port, its reader is down, told once with what to
+// do; then it comes up by itself.
+func TestAnotherProgramHoldsThePorts(t *testing.T) {
+	w := newWorkbench(t)
+	w.take(true)
+	client, err := net.Dial("tcp", w.dock.Address())
+	must(t, err)
+	defer client.Close() //nolint:errcheck // it was closed before
+	hello := make([]byte, 64)
+	_, err = client.Read(hello) // the portal has greeted its one client
+	must(t, err)
+
+	s := w.serve(t)
+	says := map[string]string{
+		"bench": "close the program", "nfc": "close the program", "nfc-i2c": "close the program", "scanner": "close the program",
+		"way-in": "another client is connected", "way-out": "another client is connected",
+	}
+	s.until("six readers down", func() bool { return len(s.journal.events(journal.ReaderDown)) >= len(says) })
+	time.Sleep(300 * time.Millisecond) // several attempts later it is the same outage
+	for reader, want := range says {
+		var told []string
+		for _, e := range s.journal.events(journal.ReaderDown) {
+			if e.fields[journal.KeyReader] == reader {
+				told = append(told, e.words)
+			}
+		}
+		if len(told) != 1 || !strings.Contains(told[0], want) {
+			t.Errorf("reader %s: told %q, want once and that %q", reader, told, want)
+		}
+	}
+	w.take(false)
+	must(t, client.Close())
+	s.up(everyName...)
+}
+
+// The lock of a serial port is told with the program that names its holder.
+func TestAnotherProgramHoldsASerialPort(t *testing.T) {
+	device := emulate.NewPN532(emulate.PN532Config{})
+	path := filepath.Join(t.TempDir(), "reader")
+	socket, err := emulate.Plug(path, device)
+	must(t, err)
+	defer socket.Close() //nolint:errcheck // it is a test's
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY, 0)
+	must(t, err)
+	defer unix.Close(fd) //nolint:errcheck // it is a test's
+	must(t, unix.Flock(fd, unix.LOCK_EX))
+	_, err = serial(profiles.Reader{Port: path}, 115200)(t.Context())
+	if !errors.Is(err, drivers.ErrBusy) || !strings.Contains(err.Error(), "fuser -v "+path) {
+		t.Errorf("got %v, want ErrBusy and how to find the holder", err)
+	}
+}
