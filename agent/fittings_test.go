@@ -247,10 +247,15 @@ type serving struct {
 
 func (w *workbench) serve(t *testing.T) *serving {
 	t.Helper()
-	p := founded(t, w.everyReader())
+	return run(t, founded(t, w.everyReader()), w.hardware())
+}
+
+// run runs the gateway of a profile until the test ends.
+func run(t *testing.T, p profiles.Profile, hw Hardware) *serving {
+	t.Helper()
 	s := &serving{t: t, journal: &record{t: t, who: "G-1"}, profile: p, file: filepath.Join(filepath.Dir(p.KeyFile), ProfileName)}
 	var err error
-	s.Gateway, err = Assemble(t.Context(), p, KeySource{}, w.hardware(), "1.0", journal.New(s.journal, time.Now))
+	s.Gateway, err = Assemble(t.Context(), p, KeySource{}, hw, "1.0", journal.New(s.journal, time.Now))
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -466,5 +471,41 @@ func TestAnotherProgramHoldsASerialPort(t *testing.T) {
 	_, err = serial(profiles.Reader{Port: path}, 115200)(t.Context())
 	if !errors.Is(err, drivers.ErrBusy) || !strings.Contains(err.Error(), "fuser -v "+path) {
 		t.Errorf("got %v, want ErrBusy and how to find the holder", err)
+	}
+}
+
+// Each kind of scale behind a real serial port, set up as the profile has it.
+func TestEveryScaleOfAProfile(t *testing.T) {
+	for _, tt := range []struct{ device, speaks, model string }{
+		{"mt-sics", emulate.SpeakSICS, "MT-SICS"},
+		{"a-d", emulate.SpeakAD, "A&D"},
+		{"auto", emulate.SpeakAD, "A&D"},
+	} {
+		t.Run(tt.device, func(t *testing.T) {
+			p := founded(t, intakeOrders+"\n[scale]\ndevice = \""+tt.device+"\"\nport = \"./scale\"\nbaud = 9600\n")
+			pan := emulate.NewScale()
+			must(t, pan.Speak(tt.speaks))
+			must(t, pan.Weigh("12.5", "g", true))
+			socket, err := emulate.Plug(p.Scale.Port, pan)
+			must(t, err)
+			defer socket.Close() //nolint:errcheck // it is a test's
+			s := run(t, p, Hardware{})
+			s.until("scale up", func() bool {
+				st, err := s.Brief()
+				must(t, err)
+				return st.Scale != nil && st.Scale.Up && strings.Contains(st.Scale.Model, tt.model)
+			})
+			got, err := s.parts.Scale.Weigh(t.Context())
+			if err != nil || got != 12_500 {
+				t.Errorf("weighed %v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestScaleLine(t *testing.T) {
+	got := scaleLine(profiles.Scale{Port: "/dev/ttyS1", Baud: 2400, Line: profiles.Line7E1})
+	if want := (drivers.Serial{Path: "/dev/ttyS1", Baud: 2400, DataBits: 7, Parity: drivers.ParityEven, StopBits: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -118,7 +118,7 @@ func (k *checker) scale() {
 	}
 	k.device("scale.device", s.Device, known)
 	k.port("scale.port", &s.Port)
-	if w := evidentWiring(s.Port); w != "" && w != WiringSerial && strings.Contains(s.Port, "/") {
+	if w := evidentWiring(s.Port); w != "" && w != WiringSerial {
 		k.fail("scale.port", fmt.Sprintf("is %s, %s; a scale is attached to %s", s.Port, w, WiringSerial), `write "/dev/serial/by-id/…", or a port of the board`)
 	}
 	if k.given("scale.baud") {

@@ -44,6 +44,7 @@ func TestWiring(t *testing.T) {
 	}{
 		{DevicePN532, "/dev/serial/by-id/x", WiringSerial},
 		{DevicePN532, "/tmp/emulated", WiringSerial},
+		{DevicePN532, "reader", WiringSerial},
 		{DevicePN532, "/dev/spidev0.0", WiringSPI},
 		{DevicePN532, "/dev/i2c-1", WiringI2C},
 		{DeviceMFRC522, "/dev/my-reader", WiringSPI},

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -140,8 +141,10 @@ func evidentWiring(port string) Wiring {
 			return w.wiring
 		}
 	}
-	if port != "" && !strings.Contains(port, "/") {
-		return WiringNetwork
+	if !strings.Contains(port, "/") { // a relative path may have none either
+		if _, _, err := net.SplitHostPort(port); err == nil {
+			return WiringNetwork
+		}
 	}
 	return ""
 }

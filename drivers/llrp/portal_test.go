@@ -211,6 +211,18 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+// A reader that has not noticed yet that its last client went away is no trouble to
+// tell of.
+func TestTheLastClientIsNoticedLate(t *testing.T) {
+	within(t, emulate.LLRPConfig{}, func(t *testing.T, device *emulate.LLRP, b *bench) {
+		must(t, device.Fault(emulate.FaultRefuse, true))
+		r := run(t, newPortal(t, b.open, gate("gate")).Readers()[0])
+		time.Sleep(300 * time.Millisecond)
+		must(t, device.Fault(emulate.FaultRefuse, false))
+		r.expect(drivers.Up, "")
+	})
+}
+
 func down(t *testing.T, r *running, is error, says string) {
 	t.Helper()
 	e := r.expect(drivers.Down, "")
