@@ -40,6 +40,7 @@ func NewGPIO(pins Pins, sound Sound) (*GPIO, error) {
 		pins: pins, sound: sound, calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 		look: newTrack(), beep: newTrack(),
 	}
+	_ = pins.set(all, 0) // at once; run tries it again and keeps what fails for the next Show
 	go g.run()
 	return g, nil
 }
