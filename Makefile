@@ -43,6 +43,7 @@ cross:
 ## LONG=1 takes the sizes of the README's table, hours on a small machine
 bench:
 	TRAVELER_BENCH=$(if $(LONG),long) $(GO) test -run '^$$' -bench '^BenchmarkFigure' -benchtime 1x -count $(or $(COUNT),5) -timeout 6h $(PACKAGES) | tee bench.txt
+	$(GO) test -run '^$$' -bench '^Benchmark(Arrival|Event|LastByte|IdlePoll|IdleGateway)$$' -benchtime 200x -count $(or $(COUNT),5) ./drivers/... ./cmd/travelerd | tee -a bench.txt
 	$(TOOLS) benchstat bench.txt
 	$(GO) run ./.ci/figures <bench.txt
 

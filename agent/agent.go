@@ -82,14 +82,15 @@ type Parts struct {
 	Scale        ScaleDevice // nil: none
 	Lights       []NamedLight
 	Notes        Notes // nil: no tag is read or written
+	Buttons      []Button
 	Journal      *journal.Journal
 	Now          func() time.Time // with the monotonic clock
 	Wall         func() time.Time // the clock that people and servers set; nil: that of Now
 	Clock        func() ledger.Clock
 	// Services run beside the loops until the gateway ends: an embedded broker.
 	Services []func(context.Context) error
-	// Events come from readers and scale that somebody else runs, and outlive a
-	// Run; nil: the agent runs them itself.
+	// Events come from readers, scale and buttons that somebody else runs, and
+	// outlive a Run; nil: the agent runs them itself.
 	Events chan drivers.Event
 }
 
@@ -140,12 +141,7 @@ func New(cfg Config, parts Parts) (*Agent, error) {
 		outages: parts.Journal.Outages(), limiter: parts.Journal.AtMostOnceAMinute(),
 		claims: map[ledger.KeyID]claim{}, opened: make(chan struct{}), ended: make(chan struct{}),
 	}
-	for _, r := range parts.Readers {
-		a.devices = append(a.devices, stateOf(r.Info()))
-	}
-	if parts.Scale != nil {
-		a.devices = append(a.devices, stateOf(parts.Scale.Info()))
-	}
+	a.devices = statesOf(parts)
 	a.cfg.Machine.Notes = parts.Notes != nil
 	a.station = stationLoop{Agent: a, machine: station.New(a.cfg.Machine), inbox: make(chan station.Event, 64)}
 	a.sync = syncLoop{
@@ -157,6 +153,21 @@ func New(cfg Config, parts Parts) (*Agent, error) {
 
 func stateOf(i drivers.Info) DeviceState {
 	return DeviceState{Name: i.Name, Port: i.Port, Model: i.Model}
+}
+
+// statesOf are the devices that come and go, of which nothing has been heard yet.
+func statesOf(parts Parts) []DeviceState {
+	var states []DeviceState
+	for _, r := range parts.Readers {
+		states = append(states, stateOf(r.Info()))
+	}
+	if parts.Scale != nil {
+		states = append(states, stateOf(parts.Scale.Info()))
+	}
+	for _, b := range parts.Buttons {
+		states = append(states, stateOf(b.Info()))
+	}
+	return states
 }
 
 // Run runs the gateway until ctx ends, and returns when all of it has ended: nil
@@ -186,6 +197,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 		if a.parts.Scale != nil {
 			run("scale", func(ctx context.Context) error { return a.parts.Scale.Run(ctx, devices) })
+		}
+		for _, b := range a.parts.Buttons {
+			run("button "+b.Info().Name, func(ctx context.Context) error { return b.Run(ctx, devices) })
 		}
 	}
 	for _, service := range a.parts.Services {

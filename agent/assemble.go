@@ -226,6 +226,9 @@ func (b *builder) configure() {
 	for _, t := range p.Tasks {
 		b.cfg.Machine.TaskText[t.Name] = t.Text
 	}
+	for _, action := range p.Actions() {
+		b.cfg.Machine.Acts = append(b.cfg.Machine.Acts, actOf(action))
+	}
 	for tag, name := range p.Badges {
 		b.cfg.Machine.Badges[tag] = station.Badge{Name: name}
 	}
@@ -250,10 +253,18 @@ func (s Status) Words() string {
 	if s.Problem != "" {
 		parts = append(parts, "FAULT: "+s.Problem)
 	}
+	if s.Help != nil {
+		parts = append(parts, strings.TrimSuffix("HELP CALLED by "+strings.Join(s.Help.Who, ", "), " by "))
+	}
 	parts = append(parts, fmt.Sprintf("station %s, %d items", s.Station, s.Items))
 	for _, r := range s.Readers {
 		if !r.Up {
 			parts = append(parts, "reader "+r.Name+" DOWN")
+		}
+	}
+	for _, b := range s.Buttons {
+		if !b.Up {
+			parts = append(parts, "button "+b.Name+" DOWN")
 		}
 	}
 	if s.Broker == "" {

@@ -252,6 +252,12 @@ func (c *client) Operate(ctx context.Context, w OperatorWord) error {
 	return c.ask(ctx, http.MethodPost, "/station", nil, raw, &out)
 }
 
+func (c *client) TestLights(ctx context.Context) ([]LampTest, error) {
+	var out []LampTest
+	err := c.ask(ctx, http.MethodPost, "/lamp-test", nil, nil, &out)
+	return out, err
+}
+
 func (c *client) Enrol(ctx context.Context, statement []byte) error {
 	var out struct{}
 	return c.ask(ctx, http.MethodPost, "/roster", nil, statement, &out)

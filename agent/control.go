@@ -202,6 +202,7 @@ var questions = map[string]question{
 		}
 		return struct{}{}, d.Operate(ctx, w)
 	},
+	"POST /lamp-test": func(ctx context.Context, d Desk, _ *http.Request) (any, error) { return d.TestLights(ctx) },
 	"POST /roster": func(ctx context.Context, d Desk, r *http.Request) (any, error) {
 		raw, err := body(r)
 		if err != nil {

@@ -114,7 +114,7 @@ func calls(t testing.TB, p *plant, b *board) map[string][][]any {
 	must(t, b.Desk().Enrol(context.Background(), statement.Raw()))
 	unsigned := p.signed("paula", ledger.Tx{Body: benchOrder("WO-8")})
 	return map[string][][]any{
-		"Status": {{}}, "Peers": {{}}, "Orders": {{}}, "Roster": {{}}, "Evidence": {{}}, "Stats": {{}},
+		"Status": {{}}, "Peers": {{}}, "Orders": {{}}, "Roster": {{}}, "Evidence": {{}}, "Stats": {{}}, "TestLights": {{}},
 		"Items": {
 			{ItemQuery{}},
 			{ItemQuery{Limit: 1}},

@@ -53,6 +53,9 @@ type Desk interface {
 	// Operate is an operator's word at the station: the answer to CHOOSE, what was
 	// measured, or that what waits is given up. The light shows what comes of it.
 	Operate(ctx context.Context, w OperatorWord) error
+	// TestLights switches on each lamp and buzzer of the station by itself, so that a
+	// person sees and hears what works.
+	TestLights(ctx context.Context) ([]LampTest, error)
 	Close() error
 }
 
@@ -60,7 +63,7 @@ type Desk interface {
 type OperatorWord struct {
 	Item   string       `json:"item,omitempty"`   // which item; empty in a form: the one that the light speaks of
 	Form   *ledger.Form `json:"form,omitempty"`   // what was entered for it; nil: it is chosen
-	Cancel bool         `json:"cancel,omitempty"` // give up what lies on the readers and waits
+	Cancel bool         `json:"cancel,omitempty"` // give up what lies on the readers and waits, or end a call for help
 }
 
 // Status is a gateway at one instant.
@@ -80,6 +83,8 @@ type Status struct {
 	Clock        string        `json:"clock"`              // synchronised, not synchronised
 	Readers      []DeviceState `json:"readers,omitempty"`
 	Scale        *DeviceState  `json:"scale,omitempty"`
+	Buttons      []DeviceState `json:"buttons,omitempty"`
+	Help         *HelpState    `json:"help,omitempty"` // called
 	Shift        []string      `json:"shift,omitempty"`
 	Light        string        `json:"light,omitempty"` // the words on the terminal
 	Height       uint64        `json:"height"`          // of the own chain
@@ -98,7 +103,22 @@ type Status struct {
 	Certificates []CertificateState `json:"certificates,omitempty"` // of a running gateway, for TLS to brokers
 }
 
-// DeviceState is a reader or scale.
+// HelpState is a call for help at the station.
+type HelpState struct {
+	Who    []string `json:"who,omitempty"` // on shift at that moment
+	Button string   `json:"button"`
+	Since  int64    `json:"since_ms"`
+}
+
+// LampTest is what came of the test of one light: which parts were switched on, and
+// what failed. Whether they shone and sounded is for a person to say.
+type LampTest struct {
+	Light   string   `json:"light"`
+	Parts   []string `json:"parts,omitempty"` // in this order; none: a light of lines has none
+	Problem string   `json:"problem,omitempty"`
+}
+
+// DeviceState is a reader, a scale or a button.
 type DeviceState struct {
 	Name  string `json:"name"`
 	Port  string `json:"port"`

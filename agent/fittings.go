@@ -12,11 +12,11 @@ import (
 )
 
 // fitting is a part of a gateway that goes on while the profile changes, unless
-// its own section does: reader, scale, light, embedded broker.
+// its own section does: reader, scale, light, buzzer, button, embedded broker.
 type fitting struct {
 	what    string   // for errors
 	of      any      // the settings that it was made from
-	part    any      // drivers.Reader, *llrp.Portal, ScaleDevice or drivers.Light
+	part    any      // drivers.Reader, *llrp.Portal, ScaleDevice, drivers.Light or drivers.Device
 	readers []string // names of the readers that it is
 	run     func(ctx context.Context, events chan<- drivers.Event) error
 	close   func() error
@@ -100,7 +100,7 @@ func (b *builder) fitted(what string, of any, make func(*fitting) error) (*fitti
 
 // devices fits what a station has, in the order in which it is told of.
 func (b *builder) devices() error {
-	for _, fit := range []func() error{b.readers, b.scale, b.lights} {
+	for _, fit := range []func() error{b.readers, b.scale, b.lights, b.buzzers, b.buttons} {
 		if err := fit(); err != nil {
 			return err
 		}

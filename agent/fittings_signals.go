@@ -27,8 +27,9 @@ func (b *builder) openLight(x *fitting, l profiles.Light) error {
 	var err error
 	switch {
 	case l.Kind == profiles.LightGPIO:
-		lamp := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
-		light, err = stacklight.OpenGPIO(b.hardware.board().Pin, stacklight.PinNames{Red: lamp(l.Red), Amber: lamp(l.Amber), Green: lamp(l.Green)}, stacklight.Sound{})
+		pin := func(name string) stacklight.PinName { return stacklight.PinName{Name: name, ActiveLow: l.ActiveLow} }
+		names := stacklight.PinNames{Red: pin(l.Red), Amber: pin(l.Amber), Green: pin(l.Green), Buzzer: pin(l.Buzzer)}
+		light, err = stacklight.OpenGPIO(b.hardware.board().Pin, names, stacklight.Sound{})
 	case l.Path != "":
 		light, err = stacklight.OpenLines(l.Path, time.Now)
 	default:
@@ -40,6 +41,25 @@ func (b *builder) openLight(x *fitting, l profiles.Light) error {
 	x.part = light
 	if c, ok := light.(io.Closer); ok {
 		x.close = c.Close
+	}
+	return nil
+}
+
+func (b *builder) buzzers() error {
+	for _, p := range b.p.Buzzers {
+		x, err := b.fitted("buzzer "+p.Name, p, func(x *fitting) error {
+			buzzer, err := stacklight.OpenGPIO(b.hardware.board().Pin,
+				stacklight.PinNames{Buzzer: stacklight.PinName{Name: p.Pin, ActiveLow: p.ActiveLow}}, stacklight.Sound{})
+			if err != nil {
+				return err
+			}
+			x.part, x.close = buzzer, buzzer.Close
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		b.parts.Lights = append(b.parts.Lights, NamedLight{Name: p.Name, Light: x.part.(drivers.Light)})
 	}
 	return nil
 }

@@ -30,9 +30,11 @@ var modeNames = map[ledger.Mode]string{ledger.ModeIntake: "intake", ledger.ModeI
 func (a *Agent) status(s *Status) {
 	a.mu.Lock()
 	s.Light = a.station.last.text
-	s.Shift = append([]string(nil), a.station.last.shift...)
+	s.Shift, s.Help = append([]string(nil), a.station.last.shift...), a.station.last.help
 	for _, d := range a.devices {
-		if a.parts.Scale != nil && d.Name == a.parts.Scale.Info().Name {
+		if _, is := a.button(d.Name); is {
+			s.Buttons = append(s.Buttons, d)
+		} else if a.parts.Scale != nil && d.Name == a.parts.Scale.Info().Name {
 			s.Scale = &d
 		} else {
 			s.Readers = append(s.Readers, d)

@@ -22,7 +22,7 @@ type reload struct {
 
 // Reload puts another profile of the gateway, read from file, in force while it
 // runs. Replica, key and control socket stay, and so do the readers, the scale,
-// the lights and the embedded broker whose sections have not changed: what is
+// the lights, the buttons and the embedded broker whose sections have not changed: what is
 // scanned meanwhile is decided. The bus connects anew. New roster statements in
 // the profile's files are taken.
 //
@@ -152,27 +152,30 @@ func (g *Gateway) adopt(ctx context.Context, r *reload, failed chan<- error) {
 func (a *Agent) reconfigure(cfg Config, parts Parts, gone fittings) {
 	cfg.Machine.Notes = parts.Notes != nil
 	next := &station.Reconfigured{Config: cfg.Machine}
+	var others []string // than readers, that are gone or exchanged
 	for _, x := range gone {
 		next.Lost = append(next.Lost, x.readers...)
+		switch of := x.of.(type) {
+		case profiles.Scale:
+			others = append(others, a.cfg.Weighs.Name)
+		case profiles.Button:
+			others = append(others, of.Name)
+		}
 	}
 	next.Relit = !slices.EqualFunc(a.parts.Lights, parts.Lights, func(x, y NamedLight) bool { return x == y })
 	states := a.devices
-	a.devices = nil
-	for _, r := range parts.Readers {
-		a.devices = append(a.devices, stateOf(r.Info()))
-	}
-	if parts.Scale != nil {
-		a.devices = append(a.devices, stateOf(parts.Scale.Info()))
-	}
+	a.devices = statesOf(parts)
 	for i, d := range a.devices {
-		lost := slices.Contains(next.Lost, d.Name) || d.Name == cfg.Weighs.Name && parts.Scale != a.parts.Scale
+		lost := slices.Contains(next.Lost, d.Name) || slices.Contains(others, d.Name)
 		j := slices.IndexFunc(states, func(s DeviceState) bool { return s.Name == d.Name })
 		if j >= 0 && !lost {
 			a.devices[i] = states[j]
 		}
 	}
 	a.cfg, a.parts = cfg, parts
-	a.station.next = next
+	a.station.next, a.station.gone = next, slices.DeleteFunc(others, func(name string) bool {
+		return slices.ContainsFunc(a.devices, func(d DeviceState) bool { return d.Name == name })
+	})
 	a.broker.Store(nil)
 	a.ended = make(chan struct{})
 }

@@ -26,6 +26,7 @@ type stationLoop struct {
 	work    sync.WaitGroup // weighings and requests to tags under way
 	pad     notePad
 	next    *station.Reconfigured // what the machine has to be told first
+	gone    []string              // scale and buttons that are no more, for as long as they may be heard
 }
 
 // heartbeat is how often a loop with nothing to do shows that it is alive.
@@ -72,7 +73,7 @@ func (l *stationLoop) resume(ctx context.Context, devices <-chan drivers.Event) 
 		l.lifted(reader, "")
 	}
 	l.step(ctx, *l.next)
-	l.next = nil
+	l.next, l.gone = nil, nil
 }
 
 // takeFirst takes one of the things that go before a look at what changed: one
@@ -111,6 +112,13 @@ func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
 	if l.parts.Scale != nil && e.Reader == l.parts.Scale.Info().Name {
 		l.scale(ctx, e)
 		return
+	}
+	if b, is := l.button(e.Reader); is {
+		l.pushed(ctx, b, e)
+		return
+	}
+	if slices.Contains(l.gone, e.Reader) {
+		return // no reader, so nothing that the station knows
 	}
 	switch e.Kind {
 	case drivers.Arrived:
@@ -181,6 +189,7 @@ func (l *stationLoop) step(ctx context.Context, e station.Event) {
 			l.show(ctx, station.Signal{Aspect: station.Fault, Text: "FAULT nothing can be looked up: " + storageWords(err)})
 			return
 		}
+		l.noteHelp()
 		for _, effect := range effects {
 			if answer := l.perform(ctx, effect); answer != nil {
 				queue = append(queue, answer)
@@ -337,6 +346,7 @@ func weighingWords(err error) string {
 type lastShown struct {
 	text  string
 	shift []string
+	help  *HelpState // called; nil: not
 }
 
 var aspects = [...]drivers.Aspect{

@@ -176,6 +176,9 @@ func (p *Presence) Resume(at time.Time) {
 // included: for readers that show only by what they say how often they say it.
 func (p *Presence) SetAbsence(d time.Duration) { p.cfg.Absence = d }
 
+// Empty reports whether no tag is in session.
+func (p *Presence) Empty() bool { return len(p.sessions) == 0 }
+
 // Missing reports whether the last scan did not find a tag that is in session.
 func (p *Presence) Missing() bool {
 	for i := range p.sessions {

@@ -16,7 +16,7 @@ import (
 const (
 	// readSlice bounds how long one system call may wait, so that Close and a
 	// moved deadline are seen soon without touching a descriptor in use.
-	readSlice = 50 * time.Millisecond
+	readSlice = 200 * time.Millisecond
 	// closeLimit bounds Close when a reader or writer is stuck in the kernel.
 	closeLimit = 500 * time.Millisecond
 	// maxSelectFD leaves room below FD_SETSIZE (1024): select(2), on which the

@@ -26,6 +26,7 @@ var choices = map[reflect.Type][]string{
 	reflect.TypeFor[Technology](): {"iso14443a", "lf125", "fdxb", "gen2"},
 	reflect.TypeFor[Line]():       {string(Line8N1), string(Line8E1), string(Line8O1), string(Line8N2), string(Line7E1), string(Line7O1), string(Line7N1), string(Line7N2)},
 	reflect.TypeFor[LightKind]():  {string(LightLines), string(LightGPIO)},
+	reflect.TypeFor[Action]():     actions(),
 	reflect.TypeFor[UnknownTag](): {string(UnknownTagWait), string(UnknownTagRefuse)},
 	reflect.TypeFor[slog.Level](): {"debug", "info", "warn", "error"},
 }
@@ -51,6 +52,8 @@ func (r *Reader) setDefaults() { *r = Reader{Role: RoleBoth} }
 func (s *Scale) setDefaults() {
 	*s = Scale{Deadline: 15 * time.Second, EmptyBelow: 1000}
 }
+
+func (b *Button) setDefaults() { *b = Button{ActiveLow: true, Debounce: 25 * time.Millisecond} }
 
 func (l *Light) setDefaults() { *l = Light{Descriptor: -1} }
 

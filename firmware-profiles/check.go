@@ -36,7 +36,9 @@ func (k *checker) check() {
 	k.readers()
 	k.scale()
 	k.lights()
+	k.buzzers()
 	k.badges()
+	k.buttons()
 	k.broker()
 	k.ledger()
 }

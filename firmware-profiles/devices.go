@@ -11,16 +11,13 @@ import (
 var bauds = []int{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
 // device requires a device that has a driver.
-func (k *checker) device(path, value string, known []string) bool {
+func (k *checker) device(path, value string, known []string) {
 	switch {
 	case value == "":
 		k.missing(path, "add %s = "+quotedList(known[:1])+" or another of "+quotedList(known[1:]))
 	case !slices.Contains(known, value):
 		k.fail(path, fmt.Sprintf("is %q, which has no driver", clipped(value)), suggestOr(value, append(slices.Clone(known), "none")))
-	default:
-		return true
 	}
-	return false
 }
 
 func (k *checker) baud(path string, value int) {
@@ -166,25 +163,27 @@ func (k *checker) lightOfLines(path string, l *Light) {
 		k.path(path+".path", &l.Path)
 		k.take(path+".path", l.Path)
 	}
-	for _, pin := range []string{"red", "amber", "green"} {
+	for _, pin := range []string{"red", "amber", "green", "buzzer"} {
 		if k.given(path + "." + pin) {
 			k.fail(path+"."+pin, `is a pin, but the light is of kind "lines"`, `remove it, or write kind = "gpio"`)
 		}
 	}
 }
 
-// lightOfPins resolves the pins; those not given are the board's own for lights.
+// lightOfPins resolves the pins; lamps that are not given are the board's own for
+// lights. A buzzer is given, or there is none.
 func (k *checker) lightOfPins(path string, l *Light) {
-	for _, pin := range []struct {
+	for _, lamp := range []struct {
 		name  string
 		value *string
 	}{{"red", &l.Red}, {"amber", &l.Amber}, {"green", &l.Green}} {
-		key := path + "." + pin.name
-		if usual, ok := k.p.Pins["light_"+pin.name]; ok && !k.given(key) {
-			*pin.value = usual
+		key := path + "." + lamp.name
+		if !k.given(key) {
+			*lamp.value = k.p.Pins["light_"+lamp.name]
 		}
-		k.pin(key, pin.value)
+		k.pin(key, lamp.value)
 	}
+	k.optionalPin(path+".buzzer", &l.Buzzer)
 	for _, name := range []string{"path", "fd"} {
 		if k.given(path + "." + name) {
 			k.fail(path+"."+name, `is for lines, but the light is of kind "gpio"`, `remove it, or write kind = "lines"`)

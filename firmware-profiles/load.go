@@ -207,8 +207,10 @@ func (c *composer) notFound(ref *node, kind Kind, err error) Fault {
 
 // dropped removes the devices that a higher layer switched off by "none".
 func dropped(root *node) {
-	none := func(n *node) bool { return n.textOf("device") == "none" || n.textOf("kind") == "none" }
-	for _, key := range []string{"reader", "light"} {
+	none := func(n *node) bool {
+		return n.textOf("device") == "none" || n.textOf("kind") == "none" || n.textOf("pin") == "none"
+	}
+	for _, key := range []string{"reader", "light", "buzzer", "button"} {
 		if list := root.table[key]; list != nil && list.kind == kindList {
 			kept := slices.DeleteFunc(slices.Clone(list.list), none)
 			root.table[key] = &node{kind: kindList, key: list.key, at: list.at, list: kept}

@@ -13,15 +13,16 @@
 //	[broker]
 //	urls = ["mqtt://broker.plant:1883"]
 //
-// Tables override key by key. Lists of sections with a name ([[reader]], [[task]], [[light]])
+// Tables override key by key. Lists of sections with a name ([[reader]], [[light]], [[button]], …)
 // override name by name; a [[reader]] of another device takes the place of one of its
 // name as a whole, since its settings are others. device = "none" (of a light kind =
-// "none") takes one away.
+// "none", of a button or buzzer pin = "none") takes one away.
 // Errors name file, line, column, key and remedy, all at once.
 package profiles
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -61,6 +62,9 @@ type Profile struct {
 	// Scale is nil where the station has none.
 	Scale  *Scale  `toml:"scale"`
 	Lights []Light `toml:"light"`
+	// Buzzers are those apart from a light of pins.
+	Buzzers []Buzzer `toml:"buzzer"`
+	Buttons []Button `toml:"button"`
 
 	// Badges maps a badge's tag id (upper hex) to the name of the identity who carries it.
 	Badges map[string]string `toml:"badges"`
@@ -208,8 +212,60 @@ type Light struct {
 	Red   string `toml:"red"`
 	Amber string `toml:"amber"`
 	Green string `toml:"green"`
-	// ActiveLow says that a lamp is lit by the low level of its pin.
+	// Buzzer is the pin of a buzzer that is part of a light of pins, empty for none.
+	Buzzer string `toml:"buzzer"`
+	// ActiveLow says that a lamp is lit, and the buzzer sounds, by the low level of
+	// its pin.
 	ActiveLow bool `toml:"active_low"`
+}
+
+// Buzzer is one buzzer that is no part of a light. It sounds what lights show.
+type Buzzer struct {
+	Name string `toml:"name"`
+	Pin  string `toml:"pin"`
+	// ActiveLow says that it sounds by the low level of its pin.
+	ActiveLow bool `toml:"active_low"`
+}
+
+// Action is what a push of a button does.
+type Action string
+
+// The actions. "choose-1" to "choose-9" stand for the options of CHOOSE.
+const (
+	ActionConfirm Action = "confirm" // takes the option that the light shows
+	ActionNext    Action = "next"    // has the light show the next option
+	ActionCancel  Action = "cancel"  // leaves the question, ends a call for help, gives up what waits
+	ActionCall    Action = "call"    // calls for help
+
+	actionChoose = "choose-" // and a digit
+)
+
+// Option returns the number of the option of CHOOSE that an action stands for, 0 for
+// none.
+func (a Action) Option() int {
+	if n, is := strings.CutPrefix(string(a), actionChoose); is && len(n) == 1 && n[0] >= '1' && n[0] <= '9' {
+		return int(n[0] - '0')
+	}
+	return 0
+}
+
+// Button is one push button.
+type Button struct {
+	// Name is what journal and status call it, by default what it does.
+	Name string `toml:"name"`
+	Pin  string `toml:"pin"`
+	// Action is what a push does, LongPress what keeping it down for a second does;
+	// one of them may be empty, and then that does nothing.
+	Action    Action `toml:"action"`
+	LongPress Action `toml:"long_press"`
+	// ActiveLow says that the pin is low while the button is down, as with a button
+	// between pin and ground: the usual wiring, and the default.
+	ActiveLow bool `toml:"active_low"`
+	// ExternalPull says that a resistor beside the button keeps the pin at its level
+	// while the button is up; else the pin's own does.
+	ExternalPull bool `toml:"external_pull"`
+	// Debounce is how long the contact has to rest before a push counts.
+	Debounce time.Duration `toml:"debounce"`
 }
 
 // Broker is how the gateway reaches its peers.

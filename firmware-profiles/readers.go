@@ -20,8 +20,10 @@ func (k *checker) readers() {
 			k.fail(path+".name", fmt.Sprintf("is %q, as of a reader before", r.Name), "give each reader a name of its own")
 		}
 		names[r.Name], roles[r.Role] = true, true
-		known := k.device(path+".device", r.Device, readerDevices)
-		if k.readerPort(path, r) && known {
+		k.device(path+".device", r.Device, readerDevices)
+		resolved := k.readerPort(path, r)
+		// Where a device can be attached in one way only, a wrong port leaves no doubt.
+		if kind, known := kindOf(r.Device); known && (resolved || len(kind.wirings) == 1) {
 			k.settings(path, r)
 		}
 		k.values(path, r)
@@ -55,7 +57,22 @@ func (k *checker) readerPort(path string, r *Reader) bool {
 		k.fail(path, fmt.Sprintf("is %s, %s; %q is attached to %s", r.Port, r.Wiring(), r.Device, words(kind.wirings)), "write "+kind.port+", or a port of the board")
 		return false
 	}
+	k.switchedOn(r)
 	return true
+}
+
+// switchedOn requires the firmware's lines, where the board has any, to switch on
+// the bus of a reader: buses are off on boards as they come.
+func (k *checker) switchedOn(r *Reader) {
+	bus, ok := map[Wiring]struct{ word, line string }{
+		WiringSPI: {"spi", "dtparam=spi=on"},
+		WiringI2C: {"i2c", "dtparam=i2c_arm=on"},
+	}[r.Wiring()]
+	lines := k.p.Boot.Firmware
+	if !ok || len(lines) == 0 || slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, bus.word) }) {
+		return
+	}
+	k.fail("boot.firmware", fmt.Sprintf("does not switch on %s, to which reader %q is attached", r.Wiring(), r.Name), fmt.Sprintf("add %q to the list", bus.line))
 }
 
 // words joins wirings for a sentence.

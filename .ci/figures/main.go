@@ -83,14 +83,18 @@ func (f figure) bound() (sign string, limit float64, err error) {
 	return sign, limit, nil
 }
 
-// parseBench reads the lines of benchmarks: name without Benchmark and
-// processors, then by unit the values of all runs. Other lines are passed over.
+// parseBench reads the lines of benchmarks: the room and the name without Benchmark
+// and processors, then by unit the values of all runs. Other lines are passed over.
 func parseBench(in io.Reader) (map[string]map[string][]float64, error) {
 	all := make(map[string]map[string][]float64)
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
+	room := ""
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
+		if len(words) == 2 && words[0] == "pkg:" {
+			_, room, _ = strings.Cut(words[1], "/")
+		}
 		if len(words) < 4 || !strings.HasPrefix(words[0], "Benchmark") {
 			continue
 		}
@@ -100,6 +104,7 @@ func parseBench(in io.Reader) (map[string]map[string][]float64, error) {
 				name = name[:at]
 			}
 		}
+		name = room + " " + name
 		if all[name] == nil {
 			all[name] = make(map[string][]float64)
 		}

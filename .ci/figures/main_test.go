@@ -21,11 +21,12 @@ func TestFiguresAreReadable(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	figures, err := parseFigures("a | scan to light | FigureA/x | p50-ratio | <= 1.35\nb | absent | FigureB | ratio | >= 5\nc | free | FigureA/x | ns/op | -")
+	figures, err := parseFigures("a | scan to light | agent/x FigureA/x | p50-ratio | <= 1.35\nb | absent | agent FigureB | ratio | >= 5\nc | free | agent/x FigureA/x | ns/op | -")
 	if err != nil {
 		t.Fatal(err)
 	}
 	measured, err := parseBench(strings.NewReader(`goos: linux
+pkg: traveler.example/agent/x
 BenchmarkFigureA/x-2   100  2000 ns/op  1.5 p50-ratio
 BenchmarkFigureA/x-2   100  1000 ns/op  1.3 p50-ratio
 BenchmarkFigureA/x-2   100  3000 ns/op  1.4 p50-ratio

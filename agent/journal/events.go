@@ -51,7 +51,7 @@ const (
 	ScanRepeated     ID = "scan.repeated"      // after a start the first scan repeats what was accepted
 	ScanPartAdded    ID = "scan.part-added"    // a part was added to an assembly
 	ScanWrongPart    ID = "scan.wrong-part"    // a part the assembly does not need
-	ScanCancelled    ID = "scan.cancelled"     // an assembly in progress was cancelled
+	ScanCancelled    ID = "scan.cancelled"     // what lay on the readers, or a question, was given up
 	ScanSeveral      ID = "scan.several"       // several tags lie on one reader
 
 	NoteWritten      ID = "note.written"      // a hand-off note is on a tag
@@ -80,6 +80,12 @@ const (
 	ScaleFault   ID = "scale.fault"   // the scale does not answer
 	ScaleBack    ID = "scale.back"    // the scale answers again
 	ScaleRefused ID = "scale.refused" // the scale gave no usable weight
+
+	ButtonFault ID = "button.fault" // a button is stuck, or cannot be read
+	ButtonBack  ID = "button.back"  // the button works again
+
+	HelpCalled ID = "help.called" // somebody at the station called for help
+	HelpEnded  ID = "help.ended"  // the call for help has ended
 
 	LightFault ID = "light.fault" // a light cannot be driven
 	LightBack  ID = "light.back"  // the light can be driven again
@@ -207,6 +213,10 @@ var table = []Definition{
 	{ID: ScaleFault, MessageID: "3a10eaecdac24d909d724ebdebdcbbf3", Level: slog.LevelError, EndedBy: ScaleBack, Fields: []string{KeyDevice, KeyPort, KeyError}},
 	{ID: ScaleBack, MessageID: "22e81fc4cb0c4c61a4cf004a13328ae9", Level: LevelNotice, Fields: []string{KeyDevice, KeyPort}},
 	{ID: ScaleRefused, MessageID: "54b9886180564af086f5d56909bf595a", Level: slog.LevelWarn, Fields: []string{KeyDevice, KeyReason}},
+	{ID: ButtonFault, MessageID: "b775990d44c04910808576280ef93638", Level: slog.LevelError, EndedBy: ButtonBack, Fields: []string{KeyDevice, KeyPort, KeyError}},
+	{ID: ButtonBack, MessageID: "c45e348341f24298962c2c9897ec563c", Level: LevelNotice, Fields: []string{KeyDevice, KeyPort}},
+	{ID: HelpCalled, MessageID: "6b85e1913f2e4c24acb54d362a39019b", Level: slog.LevelWarn, EndedBy: HelpEnded, Fields: []string{KeyStation, KeyOperator, KeyDevice}},
+	{ID: HelpEnded, MessageID: "83de182f970147c5883c40c551830063", Level: LevelNotice, Fields: []string{KeyStation, KeyOperator}},
 	{ID: LightFault, MessageID: "c028b9d0c880443b95d63c2ae26f4408", Level: slog.LevelError, EndedBy: LightBack, Fields: []string{KeyDevice, KeyError}},
 	{ID: LightBack, MessageID: "178b371cd3a24d12a0359e14068fad84", Level: LevelNotice, Fields: []string{KeyDevice}},
 	{ID: BrokerLost, MessageID: "e15d0ef7d6824f88aadba39c6b844895", Level: slog.LevelWarn, EndedBy: BrokerBack, Fields: []string{KeyError}},

@@ -47,6 +47,7 @@ func (s *step) check(reader string, c *presentation) (d ledger.Decision, asks bo
 	c.refused = scan.NoteRefused
 	s.complete(&scan, reader, c)
 	d = ledger.Check(s.v.Here(), scan)
+	inPrintedOrder(d.Choices)
 	return d, ledger.AsksNote(s.v.Here(), scan, d), nil
 }
 
@@ -194,7 +195,7 @@ func (s *step) decided(p *spot, c *presentation, d ledger.Decision) {
 			s.m.remember(d.Item, s.now)
 		}
 	}
-	c.waits = mayResolve(d)
+	c.waits, c.marked = mayResolve(d), 0
 	s.show(c, s.signal(p, c, d))
 	s.journal(p, c, d)
 	s.noteJournal(p, c, d)

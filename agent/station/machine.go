@@ -30,9 +30,11 @@ type Machine struct {
 	shift    []Badge
 	waiting  []waiter
 	entered  *entry
-	lit      Signal // what the light shows
-	last     Signal // what the terminal shows
-	notices  int    // announced in it since the last scan
+	lit      Signal    // what the light shows
+	last     Signal    // what the terminal shows
+	notices  int       // announced in it since the last scan
+	help     *Help     // called; nil: not
+	sure     time.Time // since when the terminal asks whether to give up what was entered
 }
 
 // spot is a reader and what lies on it.
@@ -76,9 +78,11 @@ type presentation struct {
 	open     []ledger.ItemID // what the decision rests on
 	order    string          // id of the order of a new item
 	shown    *Signal
-	waits    bool // may resolve itself
-	failed   bool // could not be recorded: that something changed does not mean that it can be now
-	alone    bool // decided anew without an act of a person
+	since    time.Time // when the light last showed it
+	marked   int       // of the choices, from 1, the one that the light shows; 0: none
+	waits    bool      // may resolve itself
+	failed   bool      // could not be recorded: that something changed does not mean that it can be now
+	alone    bool      // decided anew without an act of a person
 }
 
 type accept struct {
@@ -167,6 +171,8 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.stored(e)
 	case Cancelled:
 		s.cancelled()
+	case Pushed:
+		s.pushed(e)
 	case Reconfigured:
 		s.reconfigured(e)
 	}
@@ -191,7 +197,7 @@ func (s *step) log(id journal.ID, words string, fields ...Field) {
 // nil: none.
 func (s *step) show(c *presentation, sig Signal) {
 	if c != nil {
-		c.shown = &sig
+		c.shown, c.since = &sig, s.now
 	}
 	s.m.lit, s.m.last, s.m.notices = sig, sig, 0
 	s.do(Show{sig})
@@ -202,10 +208,14 @@ func (s *step) rest(word, reader, text string) {
 	s.show(nil, Signal{Aspect: s.resting(), Word: word, Reader: reader, Text: word + " " + text})
 }
 
-// resting is what the light shows for nothing: a fault while there is one.
+// resting is what the light shows for nothing: a fault while there is one, amber
+// while help is called.
 func (s *step) resting() Aspect {
-	if s.m.problem != "" || len(s.m.Down()) > 0 {
+	switch {
+	case s.m.problem != "" || len(s.m.Down()) > 0:
 		return Fault
+	case s.m.help != nil:
+		return Amber
 	}
 	return Idle
 }

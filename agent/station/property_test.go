@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ func TestRandomEvents(t *testing.T) {
 		p.takeIn("WO-box", "B1")
 		p.takeIn("WO-gear", "G1")
 		p.takeIn("WO-shaft", "S1")
+		p.signed("quinn", ledger.Tx{Item: p.at("entrance").item("T1").ID, Body: ledger.Bind{Tags: []string{"T2"}}})
+		p.deliver()
 		p.sealed = nil
 		r := &random{rt: rt, p: p, g: p.at("asm-1")}
 		r.g.hold = true
@@ -64,7 +67,7 @@ func (r *random) tag() string {
 
 func (r *random) happens() {
 	g := r.g
-	switch rapid.IntRange(0, 16).Draw(r.rt, "event") {
+	switch rapid.IntRange(0, 18).Draw(r.rt, "event") {
 	case 0, 1, 2, 3:
 		g.step(station.Arrived{Reader: r.reader(), Tag: r.tag()})
 	case 4, 5:
@@ -95,6 +98,8 @@ func (r *random) happens() {
 		label := r.pick("label", "T1", "T2", "B1", "G1", "S1")
 		_ = g.withdraw(label) // allowed or not
 		g.step(station.Changed{})
+	case 17, 18:
+		r.pushes()
 	}
 }
 
@@ -112,6 +117,18 @@ func (r *random) person() {
 		r.g.step(station.Cancelled{})
 	case "open":
 		r.g.step(station.Opened{})
+	}
+}
+
+// pushes pushes a button. Without a question that is shown it records nothing, with
+// one nothing but what was shown before.
+func (r *random) pushes() {
+	acts := []station.Act{station.Confirm, station.Next, station.Cancel, station.Call, station.Choose1, station.Choose1 + 1, station.Choose9}
+	act := rapid.SampledFrom(acts).Draw(r.rt, "button")
+	before, held := r.g.machine.Last(), len(r.g.held)
+	r.g.step(station.Pushed{Button: "knob", Act: act, At: r.p.now})
+	if len(r.g.held) > held && !strings.HasPrefix(before.Text, "CHOOSE 1 of") && !strings.HasPrefix(before.Text, "CHOOSE 2 of") {
+		r.rt.Fatalf("button %d had something recorded while the light said %q", act, before.Text)
 	}
 }
 
@@ -138,6 +155,9 @@ func (r *random) answer(failure error) {
 func (r *random) settles() {
 	g := r.g
 	g.step(station.Stored{})
+	if _, called := g.machine.Help(); called {
+		g.step(station.Cancelled{})
+	}
 	for _, reader := range []string{"bench", "side"} {
 		g.step(station.ReaderUp{Reader: reader})
 	}

@@ -99,8 +99,13 @@ func (s *step) departed(e Departed) {
 	s.darken(e.Reader, e.Tag)
 }
 
-// badge starts or ends a person's shift.
+// badge starts or ends a person's shift. While help is called it says who has come,
+// and nothing else: whoever called is not sent off shift by that.
 func (s *step) badge(p *spot, tag, name string) {
+	if s.m.help != nil {
+		s.endHelp(name)
+		return
+	}
 	sig := Signal{Aspect: Green, Word: "ON SHIFT", Reader: p.reader, Tag: tag}
 	who, where := Field{journal.KeyOperator, name}, Field{journal.KeyReader, p.reader}
 	i := slices.IndexFunc(s.m.shift, func(o Badge) bool { return o.Name == name })
@@ -189,6 +194,9 @@ func (s *step) trouble() string {
 	}
 	if s.m.problem != "" {
 		text += "; nothing can be recorded: " + s.m.problem
+	}
+	if s.m.help != nil {
+		text += "; help is called"
 	}
 	return text
 }

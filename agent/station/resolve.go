@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"traveler.example/agent/journal"
 	"traveler.example/ledger"
@@ -65,7 +66,10 @@ func (s *step) reconsider(p *spot, c *presentation) {
 	s.act(p, c, d)
 }
 
-const canBeScanned = "CAN BE SCANNED NOW"
+const (
+	canBeScanned  = "CAN BE SCANNED NOW"
+	cancelledWord = "CANCELLED"
+)
 
 // ready tells of a tag on its reader that what it waited for is here, where a
 // person has to say that the work is done.
@@ -139,7 +143,12 @@ func (s *step) chosen(e Chosen) {
 		s.rest("SCAN AGAIN", "", "the item chosen does not lie on a reader: put it there, then choose")
 		return
 	}
-	c.choice, c.alone = e.Item, false
+	s.take(p, c, e.Item)
+}
+
+// take goes on with the item that was chosen.
+func (s *step) take(p *spot, c *presentation, item ledger.ItemID) {
+	c.choice, c.alone = item, false
 	s.decide(p, c)
 }
 
@@ -152,7 +161,7 @@ func (s *step) entered(e Entered) {
 		s.rest("SCAN FIRST", "", "what was entered belongs to no item: scan it, then enter the values")
 		return
 	}
-	s.m.entered = &entry{item: e.Item, form: e.Form}
+	s.m.entered, s.m.sure = &entry{item: e.Item, form: e.Form}, time.Time{}
 	p, c := s.lying(func(d ledger.Decision) bool { return d.Item == e.Item })
 	if c != nil {
 		c.alone, c.problem = false, ""
@@ -167,12 +176,16 @@ func (s *step) entered(e Entered) {
 }
 
 func (s *step) cancelled() {
+	if s.m.help != nil {
+		s.endHelp("")
+		return
+	}
 	for _, p := range s.m.spots {
 		if c := p.first(); c != nil && c.phase != recording {
 			p.scans = nil
 		}
 	}
 	s.m.waiting, s.m.entered = nil, nil
-	s.rest("CANCELLED", "", "what lay here is not waited for any more; what is recorded stays")
+	s.rest(cancelledWord, "", "what lay here is not waited for any more; what is recorded stays")
 	s.log(journal.ScanCancelled, "what lay on the readers was cancelled", Field{journal.KeyStation, s.v.Here().Station})
 }

@@ -20,9 +20,13 @@
 //     waits for that.
 //   - What waits may resolve itself, as far as the item is only taken up: work
 //     is completed by a person's act, a scan or a form, never by itself.
+//   - A button that is brushed by a sleeve does no harm: it answers only what the
+//     light asks, and what it would take is shown before it is taken.
 package station
 
 import (
+	"time"
+
 	"traveler.example/agent/journal"
 	"traveler.example/ledger"
 )
@@ -53,6 +57,7 @@ type Config struct {
 	TaskText map[string]string      // what the operator is told at a task
 	Scale    bool                   // the station has a scale
 	Notes    bool                   // tags are read and written: hand-off notes pass on them
+	Acts     []Act                  // what the buttons of the station stand for
 }
 
 // Event is something that happened.
@@ -115,8 +120,15 @@ type (
 	// they can.
 	Stored struct{ Problem string }
 	// Cancelled gives up what lies on the readers and waits. What is recorded
-	// stays; a withdrawal takes it back.
+	// stays; a withdrawal takes it back. While help is called it ends that call, and
+	// nothing else.
 	Cancelled struct{}
+	// Pushed: a button was pushed At that moment, of the clock that Step is given.
+	Pushed struct {
+		Button string
+		Act    Act
+		At     time.Time
+	}
 	// Reconfigured: the profile has changed. Lost are the readers in whose place
 	// is another now, or none; Relit: the lights are others.
 	Reconfigured struct {
@@ -143,6 +155,7 @@ func (Chosen) event()          {}
 func (Entered) event()         {}
 func (Stored) event()          {}
 func (Cancelled) event()       {}
+func (Pushed) event()          {}
 func (Reconfigured) event()    {}
 
 // Outcome of an Append.

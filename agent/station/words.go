@@ -73,8 +73,13 @@ func (s *step) why(d ledger.Decision) []string {
 	case d.Found == "":
 	case repeated(d), d.OnNote && d.Signal() == ledger.Green:
 		parts = append(parts, d.Found)
+	case asks(d):
+		parts = append(parts, "found "+numbered(d.Choices))
 	case d.Signal() != ledger.Green:
 		parts = append(parts, "found "+d.Found)
+	}
+	if how := s.howToChoose(); asks(d) && how != "" {
+		parts = append(parts, how)
 	}
 	if do := s.whatToDo(d); do != "" {
 		parts = append(parts, do)

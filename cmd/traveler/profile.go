@@ -25,7 +25,27 @@ type checkedProfile struct {
 	Gateway string         `json:"gateway,omitempty"`
 	Station string         `json:"station,omitempty"`
 	Mode    string         `json:"mode,omitempty"`
+	Devices []fittedDevice `json:"devices,omitempty"`
 	Faults  []profileFault `json:"faults"`
+}
+
+// fittedDevice is a reader or scale of a profile.
+type fittedDevice struct {
+	Name   string `json:"name"`
+	Device string `json:"device"`
+	Wiring string `json:"wiring"`
+	Port   string `json:"port"`
+}
+
+// devicesOf lists what the gateway of a profile looks for, and where.
+func devicesOf(p profiles.Profile) (devices []fittedDevice) {
+	for _, r := range p.Readers {
+		devices = append(devices, fittedDevice{r.Name, r.Device, string(r.Wiring()), r.Port})
+	}
+	if p.Scale != nil {
+		devices = append(devices, fittedDevice{"scale", p.Scale.Device, string(profiles.WiringSerial), p.Scale.Port})
+	}
+	return devices
 }
 
 type profileFault struct {
@@ -51,7 +71,8 @@ func (a *app) checkProfile(file string) error {
 	}
 	if a.json {
 		doc := checkedProfile{
-			File: file, OK: err == nil, Gateway: p.Gateway, Station: p.Work.Station, Mode: string(p.Work.Mode), Faults: []profileFault{},
+			File: file, OK: err == nil, Gateway: p.Gateway, Station: p.Work.Station, Mode: string(p.Work.Mode), Devices: devicesOf(p),
+			Faults: []profileFault{},
 		}
 		for _, f := range faults {
 			doc.Faults = append(doc.Faults, profileFault{f.File, f.Line, f.Column, f.Key, f.Problem, f.Remedy})
@@ -66,6 +87,9 @@ func (a *app) checkProfile(file string) error {
 	if !a.json {
 		fmt.Fprintf(a.out, "%s: ok: gateway %s, station %s, mode %s, %s\n",
 			file, p.Gateway, p.Work.Station, p.Work.Mode, count(int64(len(p.Readers)), "reader"))
+		for _, d := range devicesOf(p) {
+			fmt.Fprintf(a.out, "  %s: %s on %s, %s\n", d.Name, d.Device, d.Wiring, d.Port)
+		}
 	}
 	return nil
 }

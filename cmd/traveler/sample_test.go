@@ -17,6 +17,7 @@ import (
 type sample struct {
 	trouble error
 	hang    bool
+	broken  bool // its lights
 	network *agent.Network
 }
 
@@ -28,7 +29,7 @@ var troubles = map[string]error{
 func newSample(socket string) (agent.Desk, error) {
 	d := &sample{}
 	if word, ok := strings.CutPrefix(socket, "sample-"); ok {
-		d.hang = word == "silent"
+		d.hang, d.broken = word == "silent", word == "broken"
 		if err, ok := troubles[word]; ok {
 			d.trouble = fmt.Errorf("the gateway says: %w", err)
 		}
@@ -96,6 +97,8 @@ func (d *sample) Status(ctx context.Context) (agent.Status, error) {
 		Station: "DRILL-1", Mode: "in-out", Running: true, Since: noon, Open: true, Broker: "mqtt://broker:1883", Clock: "synchronised",
 		Readers: []agent.DeviceState{{Name: "bench", Port: "/dev/ttyAMA0", Model: "PN532 v1.6", Up: true}},
 		Scale:   &agent.DeviceState{Name: "scale", Port: "/dev/ttyS1"},
+		Buttons: []agent.DeviceState{{Name: "confirm", Port: "GPIO5", Up: true}, {Name: "call", Port: "GPIO6"}},
+		Help:    &agent.HelpState{Who: []string{"olga"}, Button: "call", Since: noon},
 		Shift:   []string{"olga"}, Light: "ACCEPTED BR-0007: drill, then scan again",
 		Height: 7, Head: fill(0x41), Blocks: 12, Transactions: 14, Items: 3, Confirmed: 11, Witnesses: 3, Lag: 1,
 		Evidence: 1, Conflicts: 1, Waiting: 2,
@@ -104,6 +107,14 @@ func (d *sample) Status(ctx context.Context) (agent.Status, error) {
 		s.Network, s.NetworkID = d.network.Genesis.Name, d.network.Genesis.Network().String()
 	}
 	return answer(ctx, d, s, nil)
+}
+
+func (d *sample) TestLights(ctx context.Context) ([]agent.LampTest, error) {
+	tests := []agent.LampTest{{Light: "stack", Parts: []string{"red lamp", "amber lamp", "green lamp", "buzzer"}}, {Light: "screen"}}
+	if d.broken {
+		tests[0].Problem = "green lamp on pin GPIO22: no such device"
+	}
+	return answer(ctx, d, tests, nil)
 }
 
 func (d *sample) Peers(ctx context.Context) ([]agent.Peer, error) {

@@ -56,7 +56,7 @@ func (a *app) stationEnterCommand() *cobra.Command {
 
 func (a *app) stationCancelCommand() *cobra.Command {
 	return a.command("cancel", "Give up what lies on the readers and waits",
-		"Give up what lies on the readers and waits. What is recorded stays: see traveler item withdraw.",
+		"Give up what lies on the readers and waits. What is recorded stays: see traveler item withdraw.\nWhile help is called this ends the call, and nothing else.",
 		func(ctx context.Context, _ []string) error {
 			return a.operate(ctx, agent.OperatorWord{Cancel: true}, "given up")
 		})

@@ -37,7 +37,13 @@ func (a *app) showStatus(w io.Writer, st agent.Status) {
 	if st.Scale != nil {
 		s.value("scale", deviceLine(*st.Scale))
 	}
+	for _, b := range st.Buttons {
+		s.value("button", deviceLine(b))
+	}
 	s.value("shift", strings.Join(st.Shift, ", "))
+	if st.Help != nil {
+		s.value("help", "called by "+orDash(st.Help.Who)+" since "+when(st.Help.Since))
+	}
 	if st.Running {
 		s.value("broker", orDash(nonEmpty(st.Broker)))
 		s.value("clock", st.Clock)

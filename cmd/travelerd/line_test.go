@@ -18,7 +18,7 @@ import (
 )
 
 // mosquitto starts Debian's broker on a free loopback port.
-func mosquitto(t *testing.T) string {
+func mosquitto(t testing.TB) string {
 	t.Helper()
 	program, err := exec.LookPath("mosquitto")
 	if err != nil {
@@ -45,7 +45,7 @@ func mosquitto(t *testing.T) string {
 	}
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
@@ -63,7 +63,7 @@ type cable struct {
 	conns []net.Conn
 }
 
-func newCable(t *testing.T, to string) *cable {
+func newCable(t testing.TB, to string) *cable {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
@@ -143,7 +143,7 @@ func three(t *testing.T, address string, order ledger.Order) (intake, drilling, 
 }
 
 // settle waits until all gateways hold the same views, every block confirmed.
-func settle(t *testing.T, gs ...*gateway) agent.Status {
+func settle(t testing.TB, gs ...*gateway) agent.Status {
 	t.Helper()
 	var all []agent.Status
 	defer func() {

@@ -41,10 +41,10 @@ const noBroker = "[broker]\nurls = [\"mqtt://127.0.0.1:1\"]\n"
 // plant is a network's directory with its people, and the gateways of a test.
 type plant struct {
 	*agent.Network
-	t *testing.T
+	t testing.TB
 }
 
-func newPlant(t *testing.T) *plant {
+func newPlant(t testing.TB) *plant {
 	t.Helper()
 	n, err := agent.Found(t.TempDir(), agent.Founding{Name: "test", Admins: []string{"admin"}, Time: time.Now().UnixMilli()})
 	ok(t, err)
@@ -100,7 +100,7 @@ path = "lamp"
 
 // gateway is one travelerd with its emulated reader.
 type gateway struct {
-	t     *testing.T
+	t     testing.TB
 	plant *plant
 	name  string
 	dir   string
@@ -325,7 +325,7 @@ func twoSteps(id, place string) ledger.Order {
 	}}
 }
 
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

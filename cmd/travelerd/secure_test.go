@@ -40,7 +40,7 @@ func encrypted(addresses ...string) string {
 
 // secured is a Mosquitto under the configuration that the network has for it.
 type secured struct {
-	t       *testing.T
+	t       testing.TB
 	address string
 	conf    string
 	cmd     *exec.Cmd

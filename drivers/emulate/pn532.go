@@ -32,6 +32,9 @@ const (
 	selection = 4 * time.Millisecond
 )
 
+// fewTries are over before a host could say anything else.
+const fewTries = 4
+
 // PN532Config sets up an emulated PN532. The zero value is useful.
 type PN532Config struct {
 	Baud int // speed of the chip; 0 means 115200

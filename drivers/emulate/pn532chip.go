@@ -73,8 +73,11 @@ func (c *pn532Chip) loop(chunks <-chan []byte) {
 			}
 		case <-c.changed:
 			c.blink()
-			if c.pending != nil && c.look(c.pending) {
-				c.abandon()
+			if c.pending != nil {
+				c.air(emptyTry) // the try under way is for nobody
+				if c.look(c.pending) {
+					c.abandon()
+				}
 			}
 		case <-c.deadline:
 			c.respond(c.pending.answer(nil))
@@ -128,7 +131,9 @@ func (c *pn532Chip) command(cmd []byte) {
 	response, s := c.execute(cmd)
 	switch {
 	case s != nil:
-		if !c.look(s) {
+		if c.look(s) {
+			c.abandon()
+		} else {
 			c.pending = s
 		}
 	case response == nil:
@@ -238,6 +243,8 @@ func (c *pn532Chip) configureRF(response, args []byte) []byte {
 
 // listPassive carries out InListPassiveTarget. Only type A is emulated: of the
 // other modulations nobody is ever in the field.
+//
+// A paced chip hears the host during many tries, since any command ends them.
 func (c *pn532Chip) listPassive(args []byte) ([]byte, *search) {
 	if len(args) < 2 || args[0] == 0 || args[0] > 2 {
 		return nil, nil
@@ -248,6 +255,9 @@ func (c *pn532Chip) listPassive(args []byte) ([]byte, *search) {
 	}
 	if len(args) > 2 {
 		s.wanted = bytes.Clone(args[2:])
+	}
+	if c.cfg.Paced && c.retries > fewTries && c.retries != 0xFF {
+		c.deadline = time.After(time.Duration(c.retries) * emptyTry)
 	}
 	return nil, s
 }

@@ -24,7 +24,7 @@ func (s *scriptBus) fetch(b []byte) (int, error) { s.next++; return copy(b, s.fr
 
 func idleBus() *chip {
 	answer, _ := hex.DecodeString("0000ff03fdd54b00e000ffffffff")
-	return &chip{link: newLink(newBusPort(&scriptBus{frames: [][]byte{ackFrame, answer}}, nil))}
+	return &chip{link: newLink(newBusPort(&scriptBus{frames: [][]byte{ackFrame, answer}}, nil)), tries: passiveRetries}
 }
 
 // BenchmarkIdlePollOnBus measures what one look at an empty field costs the host

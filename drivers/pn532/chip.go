@@ -32,6 +32,12 @@ const (
 	// the first request, falls back to idle, and answers the second. More
 	// tries make a look at an empty field longer.
 	passiveRetries = 2
+	// watchRetries is how often it tries before it says that an empty field is
+	// still empty, some 200 ms: a tag that comes is answered at once, and the host
+	// sleeps meanwhile. Without an end, nothing would show that the chip lives.
+	watchRetries = 40
+	// watchLimit is for such a look, on chips that take longer for a try.
+	watchLimit = 600 * time.Millisecond
 )
 
 // chip speaks the commands that a reader of identifiers needs.
@@ -41,6 +47,7 @@ type chip struct {
 	seen     [maxTargets]seenTag
 	tags     [maxTargets]drivers.Tag
 	patient  bool // the time that a tag may take for a command was set
+	tries    byte // as passiveRetries or watchRetries were set; 0: not known
 }
 
 // seenTag spares making the same Tag anew with each read.
@@ -84,18 +91,35 @@ func (c *chip) mode() []byte {
 
 // settings applies everything that a chip forgets when its supply blinks.
 func (c *chip) settings(ctx context.Context) error {
-	c.patient = false
+	c.patient, c.tries = false, 0
 	for _, cmd := range [...][]byte{
 		c.mode(),
 		{cmdSetParameters, 0x00}, // no automatic RATS: identifiers are all that is asked for
-		{cmdRFConfiguration, 0x05, 0x00, 0x00, passiveRetries}, // MxRtyATR, MxRtyPSL, MxRtyPassiveActivation
-		{cmdRFConfiguration, 0x01, 0x01},                       // field on
+		retries(passiveRetries),
+		{cmdRFConfiguration, 0x01, 0x01}, // field on
 	} {
 		if _, err := c.exchange(ctx, answerLimit, nil, cmd...); err != nil {
 			return fmt.Errorf("apply settings: %w", err)
 		}
 	}
+	c.tries = passiveRetries
 	return nil
+}
+
+// retries is the command that sets MxRtyATR, MxRtyPSL and MxRtyPassiveActivation.
+func retries(n byte) []byte { return []byte{cmdRFConfiguration, 0x05, 0x00, 0x00, n} }
+
+// try has the chip try so often from now on.
+func (c *chip) try(ctx context.Context, n byte) error {
+	if c.tries == n {
+		return nil
+	}
+	c.tries = 0
+	_, err := c.exchange(ctx, answerLimit, nil, retries(n)...)
+	if err == nil {
+		c.tries = n
+	}
+	return err
 }
 
 func (c *chip) version(ctx context.Context) ([4]byte, error) {
@@ -125,11 +149,27 @@ func (c *chip) field(ctx context.Context, on byte) error {
 	return err
 }
 
+// watch looks at an empty field until a tag comes or the tries are over. It asks for
+// one tag: having found it, the chip would go on trying for a second.
+func (c *chip) watch(ctx context.Context) ([]drivers.Tag, time.Time, error) {
+	if err := c.try(ctx, watchRetries); err != nil {
+		return nil, c.at, err
+	}
+	return c.listUpTo(ctx, 1, watchLimit)
+}
+
 // list looks at the field once and returns the tags in it and the time of the
 // last byte of the answer. Tags whose identifier was refused are left out, and
 // err wraps drivers.ErrTagID; the others are still returned.
 func (c *chip) list(ctx context.Context) ([]drivers.Tag, time.Time, error) {
-	answer, err := c.exchange(ctx, listLimit, nil, cmdInListPassiveTarget, maxTargets, 0x00) // 106 kbit/s type A
+	if err := c.try(ctx, passiveRetries); err != nil {
+		return nil, c.at, err
+	}
+	return c.listUpTo(ctx, maxTargets, listLimit)
+}
+
+func (c *chip) listUpTo(ctx context.Context, most byte, limit time.Duration) ([]drivers.Tag, time.Time, error) {
+	answer, err := c.exchange(ctx, limit, nil, cmdInListPassiveTarget, most, 0x00) // 106 kbit/s type A
 	if err != nil {
 		return nil, c.at, err
 	}

@@ -26,7 +26,7 @@ func (s *script) Read(b []byte) (int, error) {
 // the system calls of the port apart.
 func BenchmarkIdlePoll(b *testing.B) {
 	answer, _ := hex.DecodeString("0000ff00ff00" + "0000ff03fdd54b00e000")
-	c := chip{link: newLink(&script{answer: answer})}
+	c := chip{link: newLink(&script{answer: answer}), tries: passiveRetries}
 	defer c.link.close()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -38,7 +38,7 @@ func BenchmarkIdlePoll(b *testing.B) {
 
 func TestIdlePollAllocatesNothing(t *testing.T) {
 	answer, _ := hex.DecodeString("0000ff00ff00" + "0000ff03fdd54b00e000")
-	c := chip{link: newLink(&script{answer: answer})}
+	c := chip{link: newLink(&script{answer: answer}), tries: passiveRetries}
 	defer c.link.close()
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() { c.list(ctx) }); n != 0 {
@@ -98,7 +98,7 @@ func TestListRefusesBrokenIdentifiers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := chip{link: newLink(&script{answer: answer})}
+		c := chip{link: newLink(&script{answer: answer}), tries: passiveRetries}
 		tags, _, err := c.list(t.Context())
 		if len(tags) != 1 || tags[0].ID != "11223344" || !errors.Is(err, drivers.ErrTagID) {
 			t.Errorf("%s: %v, %v; want the other tag and ErrTagID", name, tags, err)

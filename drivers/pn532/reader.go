@@ -24,9 +24,9 @@ import (
 const (
 	// DefaultBaud is what the chip speaks after power-up (6.2.5).
 	DefaultBaud = 115200
-	// DefaultInterval is the time from one look at the field to the next. A look
-	// takes about 13 ms on the line and in the air, so a tag is reported some
-	// 25 ms after it came, on average.
+	// DefaultInterval is the time from one look at the field to the next, while a
+	// tag is in it, or where the chip cannot say by itself that it has found one. A
+	// look takes about 13 ms on the line and in the air.
 	DefaultInterval = 20 * time.Millisecond
 
 	settleScans  = 3                      // looks before Up; a tag that lies there is found by one of them
@@ -115,6 +115,7 @@ type session struct {
 	pause    *time.Timer
 	tick     *time.Timer // when the next look is due
 	down     func()      // nobody's memory is read or written from now on
+	watches  bool        // the chip says when a tag comes
 
 	nextPing  time.Time
 	nextFault time.Time
@@ -135,6 +136,7 @@ func (s *session) run(ctx context.Context, up func()) error {
 		}
 	}
 	up()
+	s.watches = s.bus == nil || s.bus.interrupts() // a bus that has to be asked all the time would cost more
 	s.down = s.memory.Open()
 	defer s.down()
 	s.events = s.presence.Settled(s.events)
@@ -213,7 +215,11 @@ func (s *session) look(ctx context.Context) error {
 			return err
 		}
 	}
-	tags, at, err := s.list(ctx)
+	look := s.list
+	if s.watches && s.presence.Empty() {
+		look = s.watch
+	}
+	tags, at, err := look(ctx)
 	if errors.Is(err, drivers.ErrTagID) {
 		s.fault(err)
 		err = nil

@@ -29,12 +29,12 @@ type GPIO struct {
 	testing    chan<- error // where the outcome of the test under way is waited for
 }
 
-// NewGPIO returns a dark, silent light on pins. A pin that cannot be driven now, as
-// when another program holds it, is reported by Show, which tries it anew each
-// time. Close it to end it.
+// NewGPIO returns a dark, silent light on pins, or a buzzer that stands alone. A pin
+// that cannot be driven now, as when another program holds it, is reported by Show,
+// which tries it anew each time. Close it to end it.
 func NewGPIO(pins Pins, sound Sound) (*GPIO, error) {
-	if pins.Red.Pin == nil || pins.Amber.Pin == nil || pins.Green.Pin == nil {
-		return nil, errors.New("stacklight: red, amber and green need a pin each")
+	if has := pins.parts(); has != buzzer && has&lamps != lamps {
+		return nil, errors.New("stacklight: red, amber and green need a pin each, or the buzzer one if it stands alone")
 	}
 	g := &GPIO{
 		pins: pins, sound: sound, calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
@@ -60,8 +60,20 @@ func (g *GPIO) Show(ctx context.Context, s drivers.Signal) error {
 	return err
 }
 
+// Tour names the parts of the light in the order in which Test switches them on.
+func (g *GPIO) Tour() []string {
+	var names []string
+	for _, o := range g.pins.named() { // in the order of tour
+		if o.Pin != nil {
+			names = append(names, o.name)
+		}
+	}
+	return names
+}
+
 // Test switches on each lamp and then the buzzer by itself, also if it is quiet,
-// so that a person can see and hear what works; it takes 2.4 s. Then the signal
+// so that a person can see and hear what works; it takes 2.4 s, and 0.3 s where there
+// is only a buzzer. Then the signal
 // from before is shown again, without its sound. A signal that comes meanwhile is
 // shown at once: [ErrInterrupted].
 func (g *GPIO) Test(ctx context.Context) error {
@@ -70,7 +82,7 @@ func (g *GPIO) Test(ctx context.Context) error {
 		g.endTest(ErrInterrupted)
 		g.testing = outcome
 		g.beep.stop()
-		g.note(g.pins.set(all, g.look.play(all, tour(), 1)))
+		g.note(g.pins.set(all, g.look.play(all, tour(g.pins.parts()), 1)))
 	})
 	if err != nil {
 		return fmt.Errorf("test the light: %w", err)

@@ -346,7 +346,7 @@ func TestGPIOWithAPinThatIsHeld(t *testing.T) {
 	})
 }
 
-// A light without a buzzer is silent, and its test has a pause at the end.
+// A light without a buzzer is silent, and its test is shorter.
 func TestGPIOWithoutBuzzer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, _, p := pins("")
@@ -360,10 +360,36 @@ func TestGPIOWithoutBuzzer(t *testing.T) {
 		if err := light.Test(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if got := log.String(); got != "g+@0 g-@0 r+@0 r-@700 a+@700 a-@1400 g+@1400 g-@2100 g+@2400" {
+		if got := log.String(); got != "g+@0 g-@0 r+@0 r-@700 a+@700 a-@1400 g+@1400" {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// A buzzer without a light sounds what a light with one does.
+func TestBuzzerAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, _, p := pins("b")
+		alone, err := stacklight.NewGPIO(stacklight.Pins{Buzzer: p.Buzzer}, stacklight.Sound{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer alone.Close()
+		log.clear()
+		show(t, alone, drivers.AspectGreen)
+		time.Sleep(time.Second)
+		if err := alone.Test(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := log.String(); got != "b-@0 b+@100 b-@1000 b+@1300" {
+			t.Errorf("got %s", got)
+		}
+	})
+	_, _, p := pins("")
+	p.Amber = stacklight.Output{}
+	if _, err := stacklight.NewGPIO(p, stacklight.Sound{}); err == nil {
+		t.Error("a light without amber was opened")
+	}
 }
 
 var errNoPin = errors.New("no such pin")
@@ -388,6 +414,14 @@ func TestOpenGPIO(t *testing.T) {
 	}
 	if _, err := open("R", "A", "G", "NOPIN"); !errors.Is(err, errNoPin) || !strings.Contains(err.Error(), "buzzer") {
 		t.Errorf("got %v, want an error that names the buzzer", err)
+	}
+	if _, err := open("R", "", "", "B"); err == nil {
+		t.Error("a light with one lamp was opened")
+	}
+	if alone, err := open("", "", "", "B"); err != nil {
+		t.Errorf("a buzzer alone: %v", err)
+	} else if alone.Close(); !all["B"].Read() {
+		t.Error("the buzzer alone, active low, sounds on")
 	}
 	light, err := open("R", "A", "G", "B")
 	if err != nil {

@@ -16,8 +16,13 @@ type PinName struct {
 }
 
 // PinNames names the outputs of a stack light. A light without a buzzer leaves its
-// name empty.
+// name empty, a buzzer without a light those of the lamps.
 type PinNames struct{ Red, Amber, Green, Buzzer PinName }
+
+// lampless reports whether only a buzzer is named.
+func (n PinNames) lampless() bool {
+	return n.Buzzer.Name != "" && n.Red.Name == "" && n.Amber.Name == "" && n.Green.Name == ""
+}
 
 // Output is one output.
 type Output struct {
@@ -26,7 +31,7 @@ type Output struct {
 }
 
 // Pins are the outputs of a stack light. A light without a buzzer leaves its Pin
-// nil.
+// nil, a buzzer without a light those of the lamps.
 type Pins struct{ Red, Amber, Green, Buzzer Output }
 
 // parts is a set of what a stack light is made of.
@@ -41,6 +46,16 @@ const (
 	lamps = red | amber | green
 	all   = lamps | buzzer
 )
+
+// parts are those that have a pin.
+func (p Pins) parts() (all parts) {
+	for _, o := range p.named() {
+		if o.Pin != nil {
+			all |= o.part
+		}
+	}
+	return all
+}
 
 // named is an output with its part and its name for people.
 type named struct {
@@ -91,7 +106,7 @@ func OpenGPIO(pin func(name string) (gpio.PinIO, error), names PinNames, sound S
 		{"green lamp", names.Green, &pins.Green},
 		{"buzzer", names.Buzzer, &pins.Buzzer},
 	} {
-		if p.name.Name == "" && p.to == &pins.Buzzer {
+		if p.name.Name == "" && (p.to == &pins.Buzzer || names.lampless()) {
 			continue
 		}
 		found, err := pin(p.name.Name)
