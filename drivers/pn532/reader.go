@@ -257,7 +257,7 @@ func (s *session) recover(ctx context.Context, cause error) error {
 	if err == nil {
 		err = s.ping(ctx)
 	}
-	forgot := errors.Is(cause, errNoResponse) == (err == nil)
+	forgot := errors.Is(err, drivers.ErrSilent) || err == nil && errors.Is(cause, errNoResponse)
 	if err == nil {
 		err = s.settings(ctx)
 	}
