@@ -51,8 +51,9 @@ func tries() []try {
 		return drivers.Serial{Baud: baud, DataBits: 7, Parity: drivers.ParityEven}
 	}
 	return []try{
-		{drivers.Serial{Baud: 9600}, repeats, all},
+		{drivers.Serial{Baud: 9600}, repeats, scales},
 		{drivers.Serial{Baud: 115200}, slice, frames},
+		{drivers.Serial{Baud: 9600}, 0, frames},
 		{even(2400), repeats, []question{ad}},
 		{drivers.Serial{Baud: 38400}, slice, all},
 		{drivers.Serial{Baud: 57600}, slice, frames},
