@@ -22,6 +22,7 @@ type stationLoop struct {
 	*Agent
 	machine *station.Machine
 	inbox   chan station.Event
+	later   chan func() // what the loop has to do for a goroutine of its own
 	last    lastShown
 	work    sync.WaitGroup // weighings and requests to tags under way
 	pad     notePad
@@ -56,6 +57,8 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 			l.device(ctx, e)
 		case e := <-l.inbox:
 			l.step(ctx, e)
+		case f := <-l.later:
+			f()
 		case <-changed:
 			l.step(ctx, station.Changed{})
 		case <-beat.C:
@@ -74,6 +77,7 @@ func (l *stationLoop) resume(ctx context.Context, devices <-chan drivers.Event) 
 	}
 	l.step(ctx, *l.next)
 	l.next, l.gone = nil, nil
+	l.nameAgain(ctx)
 }
 
 // takeFirst takes one of the things that go before a look at what changed: one
@@ -121,16 +125,10 @@ func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
 		return // no reader, so nothing that the station knows
 	}
 	switch e.Kind {
-	case drivers.Arrived:
-		l.laid(e.Reader, e.Tag)
-		l.step(ctx, station.Arrived{Reader: e.Reader, Tag: e.Tag.ID})
-		l.several(ctx, e.Reader)
-	case drivers.Present:
-		l.laid(e.Reader, e.Tag)
-		l.step(ctx, station.Present{Reader: e.Reader, Tag: e.Tag.ID})
+	case drivers.Arrived, drivers.Present:
+		l.arrives(ctx, e)
 	case drivers.Departed:
-		l.lifted(e.Reader, e.Tag.ID)
-		l.step(ctx, station.Departed{Reader: e.Reader, Tag: e.Tag.ID})
+		l.departs(ctx, e)
 	case drivers.Up:
 		l.readerUp(ctx, l.infoOf(e.Reader))
 	case drivers.Down:

@@ -120,7 +120,7 @@ func (l *stationLoop) readerFault(ctx context.Context, e drivers.Event) {
 		l.diagnosed(ctx, l.infoOf(e.Reader), e.Err)
 	case journal.ReaderWeakTag:
 		l.limiter.Event(ctx, event, e.Reader+" "+e.Tag.ID, e.Err.Error(), reader, slog.String(journal.KeyTag, e.Tag.ID), why)
-		l.step(ctx, station.Weak{Reader: e.Reader, Tag: e.Tag.ID})
+		l.step(ctx, station.Weak{Reader: e.Reader, Tag: l.nameHere(e)})
 	default:
 		l.limiter.Event(ctx, event, e.Reader, e.Err.Error(), reader, why)
 	}

@@ -45,6 +45,7 @@ const (
 	ScanChoose       ID = "scan.choose"        // several open items carry this tag
 	ScanTagInUse     ID = "scan.tag-in-use"    // the tag at intake is still bound to an open item
 	ScanUnknownTag   ID = "scan.unknown-tag"   // no item known here carries the tag
+	ScanUnnamed      ID = "scan.unnamed"       // what counts of a tag at its reader cannot be told
 	ScanAlreadyDone  ID = "scan.already-done"  // the item has been completed here before
 	ScanTooSoon      ID = "scan.too-soon"      // a second scan before the minimum dwell
 	ScanLiftAgain    ID = "scan.lift-again"    // a tag lay on the reader when it came up
@@ -184,6 +185,7 @@ var table = []Definition{
 	{ID: ScanChoose, MessageID: "378e27f6579247e9876b9191a3377712", Level: slog.LevelInfo, Fields: []string{KeyTag, KeyReader, KeyStation}},
 	{ID: ScanTagInUse, MessageID: "108a7195a5d14e69b4cae80ab3815a72", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanUnknownTag, MessageID: "d2ca2d9e3ba948b39eda4e1bc7636326", Level: slog.LevelWarn, Fields: []string{KeyTag, KeyReader, KeyStation}},
+	{ID: ScanUnnamed, MessageID: "c54bb83699664a71b464473c9fcf226d", Level: slog.LevelWarn, Fields: []string{KeyTag, KeyReader, KeyReason, KeyRemedy}},
 	{ID: ScanAlreadyDone, MessageID: "124599870b764116ae760df488b0efe1", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanTooSoon, MessageID: "ce531b99a061486ea52f1e1e19405d8b", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanLiftAgain, MessageID: "c0e6a4321c6d4c5e9565f14064ac0538", Level: slog.LevelInfo, Fields: []string{KeyTag, KeyReader}},

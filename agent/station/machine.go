@@ -17,6 +17,7 @@ const (
 	maxAccepted = 1024 // items with the time of their light
 	maxStale    = 8    // decisions anew before a scan is given up
 	maxShift    = 8    // operators on shift
+	maxKinds    = 16   // problems of kinds of tags on one reader
 )
 
 // Machine is the state of one station. Step is its only method that changes it.
@@ -44,6 +45,7 @@ type spot struct {
 	tags   []string // in the field, badges left out, in order of arrival
 	// unwritten is why the last note could not be written; empty: it was.
 	unwritten string
+	kinds     []string // problems of kinds of tags that were told
 	// scans holds the one that is decided or shown and, while its record is
 	// under way, those that came after it.
 	scans []*presentation
@@ -142,6 +144,8 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.present(e)
 	case Departed:
 		s.departed(e)
+	case Unnamed:
+		s.unnamed(e)
 	case ReaderDown:
 		s.readerDown(e)
 	case ReaderUp:

@@ -87,6 +87,23 @@ func (s *step) liftAgain(p *spot, tag, why string) {
 		Field{journal.KeyTag, tag}, Field{journal.KeyReader, p.reader})
 }
 
+// unnamed answers for a tag of which nobody knows whose it is. It takes the place of
+// what was shown before, as every tag does.
+func (s *step) unnamed(e Unnamed) {
+	p := s.m.spot(e.Reader)
+	s.release(p)
+	const word = "UNREADABLE TAG"
+	aspect := Amber
+	if p.down {
+		aspect = Fault
+	}
+	s.show(nil, Signal{
+		Aspect: aspect, Word: word, Reader: e.Reader, Tag: e.Tag, Text: fmt.Sprintf("%s tag %s: %s; %s", word, e.Tag, e.Why, e.Remedy),
+	})
+	s.log(journal.ScanUnnamed, "tag "+e.Tag+" names no item here: "+e.Why, Field{journal.KeyTag, e.Tag}, Field{journal.KeyReader, e.Reader},
+		Field{journal.KeyReason, e.Why}, Field{journal.KeyRemedy, e.Remedy})
+}
+
 func (s *step) departed(e Departed) {
 	p := s.m.spot(e.Reader)
 	p.leave(e.Tag)

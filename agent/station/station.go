@@ -71,6 +71,9 @@ type (
 	Present struct{ Reader, Tag string }
 	// Departed: a tag has left the reader.
 	Departed struct{ Reader, Tag string }
+	// Unnamed: a tag was put on a reader, and what counts of it there cannot be told.
+	// Tag is its identifier. It leaves as any other.
+	Unnamed struct{ Reader, Tag, Why, Remedy string }
 	// ReaderDown and ReaderUp: a reader was lost, is back.
 	ReaderDown struct{ Reader, Why string }
 	ReaderUp   struct{ Reader string }
@@ -98,10 +101,14 @@ type (
 		Problem string
 	}
 	// NoteWritten answers WriteNote. Problem is empty or says why nothing is on the
-	// tag, Remedy what to do.
+	// tag, Remedy what to do. Kind, if any, is the kind of tags that all have the
+	// problem: it is told once. Aside: nobody at the station can do anything about
+	// it, so that the journal alone is told.
 	NoteWritten struct {
 		Reader, Tag, Item string
 		Problem, Remedy   string
+		Kind              string
+		Aside             bool
 	}
 	// Changed: the ledger has something new, or the roster.
 	Changed struct{}
@@ -141,6 +148,7 @@ type (
 func (Arrived) event()         {}
 func (Present) event()         {}
 func (Departed) event()        {}
+func (Unnamed) event()         {}
 func (ReaderDown) event()      {}
 func (ReaderUp) event()        {}
 func (ReaderExplained) event() {}

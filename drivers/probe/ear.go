@@ -42,8 +42,10 @@ func tries() []try {
 	module := question{uhf(m100.FramingBB), 100 * time.Millisecond}
 	wake := append(append([]byte{0x55, 0x55}, make([]byte, 14)...), nfc(0x14, 0x01)...)
 	frames := []question{
-		module, module, {uhf(m100.FramingAA), 100 * time.Millisecond},
-		{wake, 60 * time.Millisecond}, {nfc(0x02), 150 * time.Millisecond},
+		module, module,
+		{uhf(m100.FramingAA), 100 * time.Millisecond},
+		{wake, 60 * time.Millisecond},
+		{nfc(0x02), 150 * time.Millisecond},
 	}
 	scales := []question{sics, ad}
 	all := slices.Concat(scales, frames)
