@@ -137,6 +137,7 @@ func (l *stationLoop) named(ctx context.Context, e drivers.Event, x *lying, name
 		l.step(ctx, station.Present{Reader: e.Reader, Tag: name})
 	} else {
 		l.step(ctx, station.Arrived{Reader: e.Reader, Tag: name})
+		l.several(ctx, e.Reader)
 	}
 }
 
@@ -156,14 +157,20 @@ func (l *stationLoop) unnamed(ctx context.Context, e drivers.Event, err error) {
 
 // departs takes in a tag that left the field, under the name under which it came.
 func (l *stationLoop) departs(ctx context.Context, e drivers.Event) {
+	name := l.nameHere(e)
+	l.lifted(e.Reader, e.Tag.ID)
+	l.step(ctx, station.Departed{Reader: e.Reader, Tag: name})
+}
+
+// nameHere is what the station calls the tag of an event.
+func (l *stationLoop) nameHere(e drivers.Event) string {
 	name := e.Tag.ID
 	if x := l.pad.lying[spot{e.Reader, e.Tag.ID}]; x != nil && x.name != "" {
 		name = x.name
 	} else if n, err := nameOf(l.cfg.Identities[e.Reader], e.Tag); x == nil && err == nil {
 		name = n
 	}
-	l.lifted(e.Reader, e.Tag.ID)
-	l.step(ctx, station.Departed{Reader: e.Reader, Tag: name})
+	return name
 }
 
 // hand has the station's goroutine call f.

@@ -121,6 +121,17 @@ func (m *Machine) Down() []string {
 	return names
 }
 
+// On returns the tags that lie on a reader, badges left out, in the order in which
+// they came: the last one counts.
+func (m *Machine) On(reader string) []string {
+	for _, s := range m.spots {
+		if s.reader == reader {
+			return slices.Clone(s.tags)
+		}
+	}
+	return nil
+}
+
 // Step takes one event at now, which carries the monotonic clock, and returns
 // what is to be done in order. Between an Append and its Sealed other events may
 // come; a gateway that answers at once makes them rare.
@@ -139,6 +150,10 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.readerDown(e)
 	case ReaderUp:
 		s.readerUp(e)
+	case ReaderExplained:
+		s.readerExplained(e)
+	case Weak:
+		s.weak(e)
 	case Weighed:
 		s.weighed(e)
 	case NoteRead:

@@ -162,7 +162,30 @@ func (s *step) readerDown(e ReaderDown) {
 		c.gone = true
 	}
 	s.release(p)
-	s.rest("READER DOWN", p.reader, fmt.Sprintf("%s: %s; nothing on it is seen until it answers again", p.reader, e.Why))
+	s.sayDown(p, e.Why)
+}
+
+// readerExplained says it once more, now that more is known.
+func (s *step) readerExplained(e ReaderExplained) {
+	if p := s.m.spot(e.Reader); p.down {
+		s.sayDown(p, e.Why)
+	}
+}
+
+func (s *step) sayDown(p *spot, why string) {
+	s.rest("READER DOWN", p.reader, fmt.Sprintf("%s: %s; nothing on it is seen until it answers again", p.reader, why))
+}
+
+// weak asks to have a tag moved, beside what is shown of it.
+func (s *step) weak(e Weak) {
+	lit, sig := s.m.lit, s.m.last
+	if lit.Reader != e.Reader || lit.Tag != e.Tag || sig.Reader != e.Reader || sig.Tag != e.Tag {
+		return
+	}
+	sig.Aspect = lit.Aspect
+	sig.Text += "; hold it closer to " + e.Reader + ", it is read only now and then"
+	s.m.lit, s.m.last = sig, sig
+	s.do(Show{sig})
 }
 
 // readerUp ends an outage. What was said of tags before it holds: one that still

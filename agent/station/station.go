@@ -77,6 +77,10 @@ type (
 	// ReaderDown and ReaderUp: a reader was lost, is back.
 	ReaderDown struct{ Reader, Why string }
 	ReaderUp   struct{ Reader string }
+	// ReaderExplained: it was found out why a reader that is down does not answer.
+	ReaderExplained struct{ Reader, Why string }
+	// Weak: a tag that lies on a reader is read only now and then.
+	Weak struct{ Reader, Tag string }
 	// Weighed answers Weigh. Problem is empty or says why there is no weight.
 	Weighed struct {
 		Serial     int
@@ -141,24 +145,26 @@ type (
 	}
 )
 
-func (Arrived) event()      {}
-func (Present) event()      {}
-func (Departed) event()     {}
-func (Unnamed) event()      {}
-func (ReaderDown) event()   {}
-func (ReaderUp) event()     {}
-func (Weighed) event()      {}
-func (Sealed) event()       {}
-func (NoteRead) event()     {}
-func (NoteWritten) event()  {}
-func (Changed) event()      {}
-func (Opened) event()       {}
-func (Chosen) event()       {}
-func (Entered) event()      {}
-func (Stored) event()       {}
-func (Cancelled) event()    {}
-func (Pushed) event()       {}
-func (Reconfigured) event() {}
+func (Arrived) event()         {}
+func (Present) event()         {}
+func (Departed) event()        {}
+func (Unnamed) event()         {}
+func (ReaderDown) event()      {}
+func (ReaderUp) event()        {}
+func (ReaderExplained) event() {}
+func (Weak) event()            {}
+func (Weighed) event()         {}
+func (Sealed) event()          {}
+func (NoteRead) event()        {}
+func (NoteWritten) event()     {}
+func (Changed) event()         {}
+func (Opened) event()          {}
+func (Chosen) event()          {}
+func (Entered) event()         {}
+func (Stored) event()          {}
+func (Cancelled) event()       {}
+func (Pushed) event()          {}
+func (Reconfigured) event()    {}
 
 // Outcome of an Append.
 type Outcome uint8

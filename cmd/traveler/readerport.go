@@ -288,9 +288,7 @@ func portHint(port string, err error) error {
 	case errors.As(err, &unknown):
 		return hintf(err, "check power and cable, and the switches of a PN532 (HSU: both off); a reader that only speaks (RDM6300, ID-12LA, WL-134) wants a tag held to it meanwhile")
 	case errors.Is(err, drivers.ErrBusy):
-		if holder, ok := probe.HolderOf(os.DirFS("/proc"), port); ok {
-			return hintf(fmt.Errorf("%w: %s has it", err, holder), "stop it first (systemctl stop travelerd, if it is that), or name another port")
-		}
+		return hintf(err, "stop that program first (systemctl stop travelerd, if it is that), or name another port")
 	case errors.Is(err, fs.ErrPermission):
 		if group := groupOf(port); group != "" {
 			return hintf(err, "the group %s may open it: sudo usermod -aG %s $USER, then log in again; or use sudo", group, group)

@@ -1,9 +1,6 @@
 package probe
 
-import (
-	"testing"
-	"testing/fstest"
-)
+import "testing"
 
 // FuzzEar: whatever comes, in whatever pieces, is taken in, and a device is named
 // only with its driver and a model that a terminal can show.
@@ -35,19 +32,4 @@ func check(t *testing.T, found Finding) {
 	if found.Driver == "" || found.Model == "" || found.Model != printable([]byte(found.Model)) {
 		t.Errorf("found %q %q", found.Driver, found.Model)
 	}
-}
-
-// FuzzLocks: no table of locks, however odd, makes a holder of no process.
-func FuzzLocks(f *testing.F) {
-	for _, seed := range []string{
-		"1: FLOCK  ADVISORY  WRITE 812 00:05:12 0 EOF\n", "1: FLOCK ADVISORY WRITE -1 00:05:12 0 EOF\n",
-		"1: -> FLOCK  ADVISORY  WRITE 812 00:05:12 0 EOF\n", "1: POSIX ADVISORY WRITE 812 00:05:12 0 EOF\n", "FLOCK", "",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if pid, ok := locker(fstest.MapFS{"locks": {Data: b}}, "00:05:12"); ok && pid <= 0 {
-			t.Errorf("process %d", pid)
-		}
-	})
 }

@@ -1,4 +1,4 @@
-package probe
+package drivers
 
 import (
 	"fmt"
@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Holder is a program that has a port open.
+// Holder is a program that has a device open.
 type Holder struct {
 	PID  int
 	Name string // of the program, as the kernel has it; empty if it may not be seen
 }
 
-// String writes the holder for people: "travelerd (process 812)".
+// String writes the holder for people: "screen (process 812)".
 func (h Holder) String() string {
 	if h.Name == "" {
 		return fmt.Sprintf("process %d", h.PID)
@@ -38,8 +38,7 @@ func HolderOf(proc fs.FS, path string) (Holder, bool) {
 	if err := unix.Stat(real, &st); err != nil {
 		return Holder{}, false
 	}
-	node := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
-	pid, ok := locker(proc, node)
+	pid, ok := locker(proc, fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino))
 	if !ok {
 		pid, ok = opener(proc, real)
 	}
@@ -47,7 +46,7 @@ func HolderOf(proc fs.FS, path string) (Holder, bool) {
 		return Holder{}, false
 	}
 	name, _ := fs.ReadFile(proc, fmt.Sprintf("%d/comm", pid)) // the number will do
-	return Holder{pid, printable(name)}, true
+	return Holder{pid, printable(string(name))}, true
 }
 
 // locker finds who has the lock of flock(2) in proc/locks (proc_locks(5)), such as
@@ -84,4 +83,23 @@ func opener(proc fs.FS, real string) (pid int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// printable keeps what a program calls itself from tearing up a line of the journal.
+func printable(name string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, name))
+}
+
+// busy is ErrBusy with who holds the device, as far as that can be known. Again
+// and again it is asked for a port that stays busy, at the pace of a supervisor.
+func busy(path, how string) error {
+	if h, ok := HolderOf(os.DirFS("/proc"), path); ok {
+		return fmt.Errorf("%w: %v %s", ErrBusy, h, how)
+	}
+	return fmt.Errorf("%w: another program %s; fuser -v %s names it", ErrBusy, how, path)
 }
