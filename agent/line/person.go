@@ -143,7 +143,7 @@ const noteTries = 4
 func (p *person) scan(ctx context.Context, tag string) (Light, error) {
 	told, _ := p.station.notesTold(tag)
 	l, err := p.show(ctx, tag, told)
-	for try := 0; err == nil && try < noteTries && p.lone.Load() && (l.Word == TakenIn || l.Word == Completed); try++ {
+	for try := 0; err == nil && try < noteTries && p.lone.Load() && handsOver(l); try++ {
 		now, written := p.station.notesTold(tag)
 		if written {
 			break
@@ -153,6 +153,11 @@ func (p *person) scan(ctx context.Context, tag string) (Light, error) {
 		}
 	}
 	return l, err
+}
+
+// handsOver reports whether a light sends an item on to another station.
+func handsOver(l Light) bool {
+	return (l.Word == TakenIn || l.Word == Completed || l.Word == AlreadyDone) && len(l.Next()) > 0
 }
 
 // show presents a tag, reads the light and takes the tag away. A light that will
@@ -180,7 +185,7 @@ func (p *person) show(ctx context.Context, tag string, told int) (Light, error) 
 	if d, ok := shown.Delay(); ok {
 		p.measured(d)
 	}
-	if p.lone.Load() && (l.Word == TakenIn || l.Word == Completed || l.Word == AlreadyDone) {
+	if p.lone.Load() && handsOver(l) {
 		p.wait(ctx, noteTime, func() bool {
 			now, _ := p.station.notesTold(tag)
 			return now > told
