@@ -143,7 +143,7 @@ func TestSecuredBrokersFailOver(t *testing.T) {
 	}
 	lit := 0
 	for _, line := range intake.lamp() {
-		if strings.Contains(line, "TAKEN IN") {
+		if strings.Contains(line, "TAKEN IN") && !strings.Contains(line, "; no note is on the tag") { // said once more
 			lit++
 		}
 	}

@@ -25,7 +25,7 @@ const (
 // ackWaits are the times to wait for the ACK of a command before it is sent
 // again. UM0701-02 (6.2.2) demands 15 ms at first; the later ones are for
 // adapters that hold bytes back (FTDI: 16 ms) and for a busy host.
-var ackWaits = [...]time.Duration{15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 120 * time.Millisecond}
+var ackWaits = [...]time.Duration{15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 120 * time.Millisecond, 240 * time.Millisecond}
 
 // addressed is a port whose chip has to be asked for what it says, and wakes by
 // being asked.
