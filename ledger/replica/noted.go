@@ -16,6 +16,7 @@ import (
 const (
 	maxNotedItems   = 64   // joined by parts and assemblies
 	maxNotedPending = 256  // statements that wait
+	maxNotedOfOne   = 64   // of them, of one gateway on one item
 	maxNotedLook    = 4096 // index entries looked through for the items of one gateway
 )
 
@@ -42,7 +43,10 @@ func (v *View) Noted(it ledger.Item, note *ledger.Handover) (Noted, error) {
 	}
 	out := Noted{}
 	if note != nil {
-		if out.Refused, err = w.goBy(*note); err != nil {
+		if out.Refused, err = w.assigned(*note); err == nil && out.Refused == nil {
+			out.Refused, err = w.goBy(*note)
+		}
+		if err != nil {
 			return Noted{}, err
 		}
 	}
