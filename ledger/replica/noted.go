@@ -43,10 +43,7 @@ func (v *View) Noted(it ledger.Item, note *ledger.Handover) (Noted, error) {
 	}
 	out := Noted{}
 	if note != nil {
-		if out.Refused, err = w.assigned(*note); err == nil && out.Refused == nil {
-			out.Refused, err = w.goBy(*note)
-		}
-		if err != nil {
+		if out.Refused, err = w.goBy(*note, true); err != nil {
 			return Noted{}, err
 		}
 	}

@@ -130,7 +130,7 @@ func (w *notedWorld) settle() error {
 		if err != nil || next == nil {
 			return err
 		}
-		if _, err := w.goBy(*next); err != nil {
+		if _, err := w.goBy(*next, false); err != nil {
 			return err
 		}
 	}
@@ -216,8 +216,9 @@ func (w *notedWorld) ruledAfter(it ledger.Item, at int64) bool {
 	})
 }
 
-// goBy puts what a note stands for into its item's history.
-func (w *notedWorld) goBy(h ledger.Handover) (*ledger.NoteError, error) {
+// goBy puts what a note stands for into its item's history; fresh: nobody here has
+// gone by it yet, and its author has to be assigned to what it reports.
+func (w *notedWorld) goBy(h ledger.Handover, fresh bool) (*ledger.NoteError, error) {
 	h.Here = w.v.own
 	it := w.items[h.Item]
 	if slices.Contains(it.HeadIDs, h.Note.Report) {
@@ -230,6 +231,9 @@ func (w *notedWorld) goBy(h ledger.Handover) (*ledger.NoteError, error) {
 	n, err := h.Node(*it, order, w.v.roster)
 	if err == nil {
 		err = w.held(h, order)
+	}
+	if err == nil && fresh {
+		err = h.Assigned(*it, order, w.v.roster)
 	}
 	var fault *ledger.NoteError
 	if err == nil {
@@ -252,18 +256,6 @@ func (w *notedWorld) held(h ledger.Handover, order ledger.Order) error {
 		void = report.Placed[0].Reason
 	}
 	return h.Held(report.Tx, void, order)
-}
-
-// assigned refuses a note, not yet gone by, whose author has no station for it.
-func (w *notedWorld) assigned(h ledger.Handover) (*ledger.NoteError, error) {
-	it := w.items[h.Item]
-	order, err := w.order(*it)
-	if err != nil {
-		return nil, err
-	}
-	var fault *ledger.NoteError
-	errors.As(h.Assigned(*it, order, w.v.roster), &fault)
-	return fault, nil
 }
 
 // order returns the order in force at an item's first head.
