@@ -277,3 +277,54 @@ func TestNoteFlood(t *testing.T) {
 		t.Errorf("after it: %+v", s)
 	}
 }
+
+// TestNoteFloodOfMany has several insiders do so at once: what is in work here stays.
+func TestNoteFloodOfMany(t *testing.T) {
+	p, item, report := cutOff(t, inMemory, 8)
+	g, h := p.gateways[0], p.gateways[1]
+	h.append(h.acceptOn(item, g.note(report, "tag-1"), "tag-1", optionB))
+	for _, m := range p.gateways[2:] {
+		var flood []ledger.Tx
+		for i := range maxNotedOfOne {
+			raw := m.forged(item, "tag-1", func(raw []byte) { raw[13], raw[14], raw[15] = 0, byte(i), m.id[0] })
+			flood = append(flood, m.acceptOn(item, raw, "tag-1", optionB))
+		}
+		h.take(m.sealed(flood...))
+	}
+	if s := h.noted(item).Item.State(); s.Phase != ledger.InWork || s.By != h.id {
+		t.Errorf("in the flood: %+v", s)
+	}
+}
+
+// TestNoteHidden has blocks of withdrawals that wait for what never comes: the items
+// that a station holds on notes stay listed.
+func TestNoteHidden(t *testing.T) {
+	p, item, report := cutOff(t, inMemory, 4)
+	g, h := p.gateways[0], p.gateways[1]
+	h.append(h.acceptOn(item, g.note(report, "tag-1"), "tag-1", optionB))
+	for _, m := range p.gateways[2:] {
+		var flood []ledger.Tx
+		for i := range 90 { // each listed 32 times, before every honest item
+			var after []ledger.TxID
+			for j := range 16 {
+				after = append(after, ledger.TxID{1, byte(i), byte(j)})
+			}
+			flood = append(flood, m.tx(ledger.Tx{Item: ledger.ItemID{0, 1}, After: after, Body: ledger.Withdraw{Keeps: after[0]}}))
+		}
+		h.take(m.sealed(flood...))
+	}
+	h.read(func(v *View) error {
+		items, err := v.NotedItems(h.id)
+		if len(items) != 1 || items[0].ID != item {
+			t.Errorf("items on notes: %v", items)
+		}
+		if err != nil {
+			return err
+		}
+		on, err := v.OnNotes(h.id)
+		if len(on) != 1 {
+			t.Errorf("verdicts on notes: %v", on)
+		}
+		return err
+	})
+}

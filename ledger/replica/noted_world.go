@@ -82,11 +82,12 @@ func (v *View) waitingOn(item ledger.ItemID) ([]pending, error) {
 	err := v.r.scan(prefix, "", func(key string, value []byte) bool {
 		looked++
 		p := placeOf(key[len(prefix)+hashSize:])
-		if len(value) >= hashSize && of[p.Author] < maxNotedOfOne && v.roster.Has(p.Author, ledger.RoleGateway) {
+		room := len(all)-of[v.own] < maxNotedPending-maxNotedOfOne || p.Author == v.own
+		if len(value) >= hashSize && room && of[p.Author] < maxNotedOfOne && v.roster.Has(p.Author, ledger.RoleGateway) {
 			of[p.Author]++
 			all = append(all, found{p, ledger.TxID(value[:hashSize])})
 		}
-		return looked < maxNotedLook && len(all) < maxNotedPending
+		return looked < maxNotedLook
 	})
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (v *View) waitingOn(item ledger.ItemID) ([]pending, error) {
 
 // settle applies what waits, as far as notes carry it.
 func (w *notedWorld) settle() error {
-	for {
+	for notes := 0; ; {
 		progress := false
 		for i := range w.pending {
 			if p := &w.pending[i]; !p.done && w.apply(p.tx, p.sealer) == nil {
@@ -125,6 +126,9 @@ func (w *notedWorld) settle() error {
 		}
 		if progress {
 			continue
+		}
+		if notes++; notes > maxNotedNotes {
+			return nil
 		}
 		next, err := w.nextNote()
 		if err != nil || next == nil {
