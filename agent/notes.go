@@ -100,6 +100,7 @@ var (
 	errLifted   = fmt.Errorf("%w: it was lifted", drivers.ErrTagGone)
 	errNoteBusy = errors.New("the reader is busy with other tags")
 	errTooSlow  = errors.New("the tag did not answer in time")
+	errAnew     = errors.New("the profile was changed before that")
 )
 
 // onTag does something with a tag on a reader beside the station's loop: one at a
@@ -137,6 +138,8 @@ func (l *stationLoop) onTag(ctx context.Context, reader string, x *lying, limit 
 			err = bounded.Err()
 		}
 		switch {
+		case err != nil && errors.Is(context.Cause(ctx), errReload):
+			err = errAnew // the station goes on, and tells of what was not written
 		case ctx.Err() != nil:
 			return // the station has ended: nobody waits
 		case err != nil && x.gone.Err() != nil:
@@ -207,6 +210,9 @@ func (l *stationLoop) ownNote(e station.WriteNote) (note ledger.Note, err error)
 		})
 		if i < 0 {
 			return fmt.Errorf("%w: it is not this gateway's to hand over", ledger.ErrNoNote)
+		}
+		if head, _ := it.Head(); head.Tx != line[i].Tx && head.Restores != line[i].Tx {
+			return fmt.Errorf("%w: the item has moved on since this gateway reported it", ledger.ErrNoNote)
 		}
 		sealed, _, err := v.Tx(line[i].Tx)
 		if err != nil {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -275,6 +276,51 @@ func TestNoteAndReportDisagree(t *testing.T) {
 		i.slowly(i.pack, tagA, "ACCEPTED "+tagA) // for 20, by the report
 		if st := itemOf(t, i.pack.replica, tagA).State(); st.Operation != "20" {
 			t.Errorf("in work for %+v", st)
+		}
+	})
+}
+
+// ruledOn has quality send an item somewhere, by a clock that is an hour ahead.
+func (i *island) ruledOn(b *board, tag string, d ledger.Disposition) {
+	i.t.Helper()
+	it := itemOf(i.t, b.replica, tag)
+	d.Reason = "seen"
+	i.append(b.replica, i.signed("quinn", ledger.Tx{Item: it.ID, After: it.HeadIDs, Time: time.Now().Add(time.Hour).UnixMilli(), Body: d}))
+}
+
+// TestRuledBefore has an item that quality has sent back before all were cut off:
+// what is taken up on a note after that stays in work, whatever the clocks say.
+func TestRuledBefore(t *testing.T) {
+	bubble(t, func(t *testing.T, p *plant) {
+		i := newIsland(p, tagA)
+		i.ruledOn(i.intake, tagA, ledger.Disposition{Ruling: ledger.ReworkAt, Operation: "10", Task: "drill", Place: "DRILLING"})
+		i.meet(i.all()...)
+		for _, b := range i.all() {
+			b.bus.cut(errors.New("island"))
+		}
+		i.slowly(i.drill, tagA, "ACCEPTED")
+		i.slowly(i.drill, tagA, "COMPLETED")
+		i.slowly(i.pack, tagA, "ACCEPTED ON TAG")
+		i.slowly(i.pack, tagA, "COMPLETED")
+	})
+}
+
+// TestNoNoteOfTheOvertaken has an item on which quality has ruled: whoever reported
+// it before does not send it on by a note.
+func TestNoNoteOfTheOvertaken(t *testing.T) {
+	bubble(t, func(t *testing.T, p *plant) {
+		o := drilling("WO-1")
+		o.Routing = append(o.Routing, ledger.Operation{ID: "30", Task: "paint", Place: "BENCH-1"})
+		i := p.island(o, tagA)
+		i.slowly(i.drill, tagA, "ACCEPTED")
+		i.slowly(i.drill, tagA, "COMPLETED")
+		i.ruledOn(i.drill, tagA, ledger.Disposition{Ruling: ledger.ContinueAt, Operation: "30", Task: "paint", Place: "BENCH-1"})
+		i.tags.set(func() { clear(i.tags.notes) })
+		if got := i.slowly(i.drill, tagA, "ALREADY DONE"); !strings.Contains(got, "moved on") {
+			t.Errorf("shows %q", got)
+		}
+		if n := i.tags.notes[tagA]; n != nil {
+			t.Errorf("a note is written: %x", n)
 		}
 	})
 }

@@ -55,6 +55,11 @@ func (v visit) onNote(d Decision) Decision {
 		return d
 	}
 	d.OnNote = true
+	for _, n := range v.sheet.Item.Nodes {
+		if n.Kind == KindDisposition { // else it would end what is taken up now
+			d.Propose[0].NotBefore = max(d.Propose[0].NotBefore, n.Time)
+		}
+	}
 	if d.Kind != Accepted && d.Kind != Completed {
 		return d
 	}

@@ -56,6 +56,27 @@ func TestCheckOnNote(t *testing.T) {
 	}
 }
 
+// TestNoteAfterRuling holds that a verdict on a note is no earlier than the rulings
+// that its writer knows, whatever the clocks say: a later one would end it.
+func TestNoteAfterRuling(t *testing.T) {
+	w := newNoteWorld(t)
+	here, s := noteScan(t, w)
+	it := &s.Open[0].Item
+	it.Nodes[1].After, it.Nodes[1].Depth = []TxID{plantHash("ruled")}, 2
+	it.Nodes = append(it.Nodes, Node{Tx: plantHash("ruled"), Kind: KindDisposition, Ruling: ReworkAt, Operation: "10", Time: 5000, Depth: 1,
+		After: []TxID{it.ID}, State: State{Phase: Expected, Options: w.options("10")}})
+	d := Check(here, s)
+	if d.Kind != Accepted || d.Propose[0].NotBefore != 5000 {
+		t.Fatalf("%+v", d)
+	}
+	if tx := d.Propose[0].Tx(here.Gateway, 10, ClockSynchronised, TxID{}); tx.Time != 5000 || tx.Clock != ClockUnsynchronised {
+		t.Errorf("at %d by clock %d", tx.Time, tx.Clock)
+	}
+	if tx := d.Propose[0].Tx(here.Gateway, 6000, ClockSynchronised, TxID{}); tx.Time != 6000 || tx.Clock != ClockSynchronised {
+		t.Errorf("at %d by clock %d", tx.Time, tx.Clock)
+	}
+}
+
 // TestAsksNote says which answers a note may change.
 func TestAsksNote(t *testing.T) {
 	w := newNoteWorld(t)

@@ -161,14 +161,18 @@ type Proposal struct {
 	After     []TxID // empty for an intake and a misroute
 	Follows   bool   // continues the transaction made from the proposal before it, instead of After
 	Operators []KeyID
+	NotBefore int64 // ms since 1970 UTC: what it is made after has this time, by another's clock
 	Body      Body
 }
 
 // Tx completes the proposal: sender is the sealing gateway's key, at its time in
-// ms since 1970 UTC. previous is the id of the transaction made from the
+// ms since 1970 UTC, or at NotBefore, which no clock vouches for. previous is the id of the transaction made from the
 // proposal before, used only where the proposal Follows it. NewTx fixes the
 // result.
 func (p Proposal) Tx(sender KeyID, at int64, clock Clock, previous TxID) Tx {
+	if at < p.NotBefore {
+		at, clock = p.NotBefore, ClockUnsynchronised
+	}
 	t := Tx{Kind: p.Body.Kind(), Sender: sender, Time: at, Clock: clock, Item: p.Item, After: p.After, Operators: p.Operators, Body: p.Body}
 	if p.Follows {
 		t.After = []TxID{previous}

@@ -134,7 +134,7 @@ func (h Handover) Node(it Item, order Order, r *Roster) (Node, error) {
 		return Node{}, err
 	}
 	op := order.Routing[h.Note.Operation]
-	if err := h.supersedes(it.Lineage(head.Tx), op.ID, order); err != nil {
+	if err := h.supersedes(it.Lineage(head.Tx), op.ID, done, order); err != nil {
 		return Node{}, err
 	}
 	n := Node{
@@ -144,6 +144,48 @@ func (h Handover) Node(it Item, order Order, r *Roster) (Node, error) {
 	}
 	n.Station = stationOf(r, h.Author.ID, op.Place)
 	return n, nil
+}
+
+// Assigned returns an error if no station of the note's author may have done what
+// the note reports: none serves its place in the order, nor one where the item
+// known here was sent for it. It is a *NoteError, NoteAuthor.
+func (h Handover) Assigned(it Item, order Order, r *Roster) error {
+	if int(h.Note.Operation) >= len(order.Routing) {
+		return nil // Node says what is wrong with that
+	}
+	op := order.Routing[h.Note.Operation]
+	places := []string{op.Place}
+	for _, head := range it.Heads() {
+		if st := head.State; st.Phase == InWork && st.By == h.Author.ID && st.Operation == op.ID {
+			return nil
+		}
+		for _, o := range head.State.Options { // quality may have sent it elsewhere
+			if o.Operation == op.ID {
+				places = append(places, o.Place)
+			}
+		}
+	}
+	for _, as := range r.Assignments() {
+		if as.Gateway == h.Author.ID && (slices.Contains(places, as.Station) || as.WorkCentre != "" && slices.Contains(places, as.WorkCentre)) {
+			return nil
+		}
+	}
+	return noteFault(NoteAuthor, "%s, who wrote the note, has no station for %s here", h.Author.Name, op.ID)
+}
+
+// Held compares the note with the report of its id, where that is here and does
+// not count: the error, a *NoteError, says how they contradict each other.
+func (h Handover) Held(report Tx, void VoidReason, order Order) error {
+	switch {
+	case void != "":
+		return noteFault(NoteContradicted, "the report that the note stands for is here and void (%s)", void)
+	case report.Sender != h.Author.ID, report.Item != h.Item:
+		return noteFault(NoteContradicted, "the report that the note stands for is another's, or about another item")
+	}
+	if found := h.Note.Disagrees(report, order.Routing); found != "" {
+		return noteFault(NoteContradicted, "%s", found)
+	}
+	return nil
 }
 
 // stationOf returns the one station of a gateway that serves a place; empty: none
@@ -183,13 +225,24 @@ func (h Handover) head(it Item) (Node, error) {
 }
 
 // supersedes refuses the note of an operation that the history known here has
-// done already, or that quality has not sent the item to.
-func (h Handover) supersedes(line []Node, operation string, order Order) error {
+// done already, or that quality has not sent the item to, and one that knows less
+// of the item than is known here.
+func (h Handover) supersedes(line []Node, operation string, done []string, order Order) error {
 	line = settled(line)
-	if last := line[len(line)-1]; last.Kind == KindDisposition && last.Operation != operation {
+	last := line[len(line)-1]
+	if last.Kind == KindDisposition && last.Operation != operation {
 		return noteFault(NoteOld, "quality has ruled on the item: %s", last.Ruling)
 	}
-	if !Done(line, order.Routing)[operation] {
+	known := Done(line, order.Routing)
+	if !known[operation] {
+		if st := last.State; st.Phase == InWork && !slices.Contains(done, st.Operation) {
+			return noteFault(NoteOld, "the item has been taken up since for %s, at %s", st.Operation, st.Station)
+		}
+		for _, op := range order.Routing {
+			if known[op.ID] && !slices.Contains(done, op.ID) {
+				return noteFault(NoteOld, "%s is done already, which the note does not know", op.ID)
+			}
+		}
 		return nil
 	}
 	for _, n := range slices.Backward(line) {

@@ -3,7 +3,8 @@ package station
 import "slices"
 
 // reconfigured goes on under another profile with what the machine knows. What
-// was being weighed is decided anew: whoever was to answer has ended.
+// was being weighed, or whose note was being read, is decided anew: whoever was to
+// answer has ended.
 func (s *step) reconfigured(e Reconfigured) {
 	s.m.cfg = e.Config
 	lost := func(reader string) bool { return slices.Contains(e.Lost, reader) }
@@ -17,7 +18,8 @@ func (s *step) reconfigured(e Reconfigured) {
 		s.do(Show{again})
 	}
 	for _, p := range slices.Clone(s.m.spots) {
-		if c := p.first(); c != nil && c.phase == weighing {
+		if c := p.first(); c != nil && (c.phase == weighing || c.phase == reading) {
+			c.asked = c.asked && c.phase != reading
 			c.phase = settled
 			s.decide(p, c)
 		}

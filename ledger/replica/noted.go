@@ -14,9 +14,12 @@ import (
 
 // Bounds of what one look takes in.
 const (
-	maxNotedItems   = 64   // joined by parts and assemblies
-	maxNotedPending = 256  // statements that wait
-	maxNotedLook    = 4096 // index entries looked through for the items of one gateway
+	maxNotedItems   = 64    // joined by parts and assemblies
+	maxNotedPending = 256   // statements that wait
+	maxNotedOfOne   = 64    // of them, of one gateway on one item; as many are kept for this one's own
+	maxNotedNotes   = 32    // notes tried
+	maxNotedLook    = 4096  // index entries looked through for one item
+	maxNotedSearch  = 32768 // and for the items of one gateway
 )
 
 // Noted is an item as it stands if its notes are true.
@@ -42,7 +45,7 @@ func (v *View) Noted(it ledger.Item, note *ledger.Handover) (Noted, error) {
 	}
 	out := Noted{}
 	if note != nil {
-		if out.Refused, err = w.goBy(*note); err != nil {
+		if out.Refused, err = w.goBy(*note, true); err != nil {
 			return Noted{}, err
 		}
 	}
@@ -115,12 +118,13 @@ func (v *View) waitingOf(gateway ledger.KeyID, each func(ledger.ItemID, ledger.P
 		return err
 	}
 	looked := 0
-	return v.r.scan(keyContinues, "", func(key string, value []byte) bool {
+	first := ledger.ItemID{len(ledger.ItemID{}) - 1: 1} // beyond what is listed under no item
+	return v.r.scan(keyContinues, keyContinues+str(first), func(key string, value []byte) bool {
 		looked++
 		if p := placeOf(key[1+2*hashSize:]); p.Author == gateway && len(value) >= hashSize {
 			each(hashOf(key[1:]), p, ledger.TxID(value[:hashSize]))
 		}
-		return looked < maxNotedLook
+		return looked < maxNotedSearch
 	})
 }
 

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"slices"
 
 	"traveler.example/ledger"
@@ -20,6 +21,7 @@ type pending struct {
 	sealer ledger.KeyID
 	tried  bool // its note was gone by, or refused
 	done   bool
+	note   *ledger.Handover // once it was verified
 }
 
 // newNotedWorld gathers what waits about an item, and about those that it is
@@ -76,11 +78,16 @@ func (v *View) waitingOn(item ledger.ItemID) ([]pending, error) {
 	}
 	var all []found
 	prefix := keyContinues + str(item)
+	looked, of := 0, map[ledger.KeyID]int{}
 	err := v.r.scan(prefix, "", func(key string, value []byte) bool {
-		if len(value) >= hashSize {
-			all = append(all, found{placeOf(key[len(prefix)+hashSize:]), ledger.TxID(value[:hashSize])})
+		looked++
+		p := placeOf(key[len(prefix)+hashSize:])
+		room := len(all)-of[v.own] < maxNotedPending-maxNotedOfOne || p.Author == v.own
+		if len(value) >= hashSize && room && of[p.Author] < maxNotedOfOne && v.roster.Has(p.Author, ledger.RoleGateway) {
+			of[p.Author]++
+			all = append(all, found{p, ledger.TxID(value[:hashSize])})
 		}
-		return len(all) < maxNotedPending
+		return looked < maxNotedLook
 	})
 	if err != nil {
 		return nil, err
@@ -96,9 +103,6 @@ func (v *View) waitingOn(item ledger.ItemID) ([]pending, error) {
 	})
 	var out []pending
 	for _, f := range all {
-		if !v.roster.Has(f.place.Author, ledger.RoleGateway) {
-			continue
-		}
 		t, err := v.txOf(f.tx, f.place)
 		if err != nil {
 			return nil, err
@@ -110,7 +114,7 @@ func (v *View) waitingOn(item ledger.ItemID) ([]pending, error) {
 
 // settle applies what waits, as far as notes carry it.
 func (w *notedWorld) settle() error {
-	for {
+	for notes := 0; ; {
 		progress := false
 		for i := range w.pending {
 			if p := &w.pending[i]; !p.done && w.apply(p.tx, p.sealer) == nil {
@@ -123,19 +127,23 @@ func (w *notedWorld) settle() error {
 		if progress {
 			continue
 		}
+		if notes++; notes > maxNotedNotes {
+			return nil
+		}
 		next, err := w.nextNote()
 		if err != nil || next == nil {
 			return err
 		}
-		if _, err := w.goBy(*next); err != nil {
+		if _, err := w.goBy(*next, false); err != nil {
 			return err
 		}
 	}
 }
 
 // nextNote returns the note of a verdict that still waits: of one whose report is
-// in no block here before all others, and of those the one at which least was
-// done, for that is the earlier one.
+// in no block here before all others, then what is in work here, which nobody's
+// note takes away, and of those the one at which least was done, for that is the
+// earlier one.
 func (w *notedWorld) nextNote() (*ledger.Handover, error) {
 	best, note := -1, (*ledger.Handover)(nil)
 	for i := range w.pending {
@@ -147,7 +155,7 @@ func (w *notedWorld) nextNote() (*ledger.Handover, error) {
 		if h == nil {
 			continue
 		}
-		if rank := w.rank(h); note == nil || rank < best {
+		if rank := w.rank(h, p.sealer); note == nil || rank < best {
 			best, note = rank, h
 		}
 	}
@@ -159,10 +167,13 @@ func (w *notedWorld) nextNote() (*ledger.Handover, error) {
 	return note, nil
 }
 
-func (w *notedWorld) rank(h *ledger.Handover) int {
+func (w *notedWorld) rank(h *ledger.Handover, sealer ledger.KeyID) int {
 	rank := 0
-	if slices.ContainsFunc(w.pending, func(p pending) bool { return p.tx.ID() == h.Note.Report }) {
+	if sealer != w.v.own {
 		rank = ledger.MaxOperations + 1
+	}
+	if slices.ContainsFunc(w.pending, func(p pending) bool { return p.tx.ID() == h.Note.Report }) {
+		rank += 2 * (ledger.MaxOperations + 1)
 	}
 	it := w.items[h.Item]
 	order, err := w.order(*it)
@@ -183,6 +194,9 @@ func (w *notedWorld) noteOf(p *pending) (*ledger.Handover, error) {
 	if p.done || p.tried || !is || len(b.Note) == 0 || it == nil {
 		return nil, nil
 	}
+	if p.note != nil { // signatures are checked once
+		return p.note, nil
+	}
 	n, err := ledger.ParseNote(b.Note)
 	if err != nil || n.Report != p.tx.After[0] {
 		p.tried = true
@@ -194,7 +208,8 @@ func (w *notedWorld) noteOf(p *pending) (*ledger.Handover, error) {
 		p.tried = true
 		return nil, nil
 	}
-	return &h, nil
+	p.note = &h
+	return p.note, nil
 }
 
 // ruledAfter reports whether quality ruled on the item after that moment: what
@@ -205,8 +220,9 @@ func (w *notedWorld) ruledAfter(it ledger.Item, at int64) bool {
 	})
 }
 
-// goBy puts what a note stands for into its item's history.
-func (w *notedWorld) goBy(h ledger.Handover) (*ledger.NoteError, error) {
+// goBy puts what a note stands for into its item's history; fresh: nobody here has
+// gone by it yet, and its author has to be assigned to what it reports.
+func (w *notedWorld) goBy(h ledger.Handover, fresh bool) (*ledger.NoteError, error) {
 	h.Here = w.v.own
 	it := w.items[h.Item]
 	if slices.Contains(it.HeadIDs, h.Note.Report) {
@@ -217,12 +233,33 @@ func (w *notedWorld) goBy(h ledger.Handover) (*ledger.NoteError, error) {
 		return nil, err
 	}
 	n, err := h.Node(*it, order, w.v.roster)
-	if err != nil {
-		fault, _ := err.(*ledger.NoteError)
-		return fault, nil
+	if err == nil {
+		err = w.held(h, order)
 	}
-	w.add(n)
-	return nil, nil
+	if err == nil && fresh {
+		err = h.Assigned(*it, order, w.v.roster)
+	}
+	var fault *ledger.NoteError
+	if err == nil {
+		w.add(n)
+	} else if !errors.As(err, &fault) {
+		return nil, err
+	}
+	return fault, nil
+}
+
+// held refuses a note whose report is here and says otherwise, or counts for
+// nothing.
+func (w *notedWorld) held(h ledger.Handover, order ledger.Order) error {
+	report, ok, err := w.v.Tx(h.Note.Report)
+	if err != nil || !ok || report.Valid {
+		return err
+	}
+	var void ledger.VoidReason
+	if !slices.ContainsFunc(report.Placed, func(p Placed) bool { return p.Status != Void }) {
+		void = report.Placed[0].Reason
+	}
+	return h.Held(report.Tx, void, order)
 }
 
 // order returns the order in force at an item's first head.
