@@ -77,7 +77,7 @@ func System(version string) World {
 
 // What may take time has so much of it.
 const (
-	askWithin  = 10 * time.Second
+	askWithin  = 15 * time.Second
 	callWithin = 5 * time.Second
 )
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"traveler.example/drivers"
 	profiles "traveler.example/firmware-profiles"
 	"traveler.example/systemd"
 )
@@ -126,6 +127,11 @@ func (w World) port(p *PortFacts, procs processes) {
 	}
 	p.Group = w.groupName(p.GID)
 	p.Holders, p.HoldersHidden = procs.holding(p.Target), procs.hidden
+	if len(p.Holders) == 0 { // the lock of another person's program shows to everybody
+		if h, ok := drivers.HolderOf(os.DirFS(w.path("/proc")), node); ok {
+			p.Holders = []Process{{PID: h.PID, Command: h.Name}}
+		}
+	}
 }
 
 // onBoard is a path as the board itself calls it.

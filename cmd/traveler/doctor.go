@@ -62,8 +62,9 @@ func (a *app) givenSocket() string {
 	return a.socket
 }
 
-// probeWithin is how long each device has to answer.
-const probeWithin = 3 * time.Second
+// probeWithin is how long each device has to answer, and one that does not to be found
+// out.
+const probeWithin = 8 * time.Second
 
 // runningSystem is the board that this program runs on.
 func runningSystem() doctor.World {
