@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,14 +23,18 @@ func ports(f Facts, x *exam) {
 		x.seen("the station has none")
 		return
 	}
-	there := 0
+	there, hidden := 0, false
 	for _, p := range f.Ports {
+		hidden = hidden || p.HoldersHidden && len(p.Holders) == 0
 		if p.Target != "" {
 			there++
 		}
 		p.judge(f, x)
 	}
 	x.seen("%d of %d there", there, len(f.Ports))
+	if hidden {
+		x.Summary += "; who has them open is for root to see"
+	}
 }
 
 // judge looks at one port.
@@ -54,7 +59,7 @@ func (p PortFacts) judge(f Facts, x *exam) {
 		if !strings.HasPrefix(h.Command, "travelerd") && p.Wiring == profiles.WiringSerial {
 			x.found(Fault, fmt.Sprintf("stop it (systemctl status %d names its unit), and keep it off the port; a console is taken off by systemctl disable --now serial-getty@%s",
 				h.PID, p.Target[strings.LastIndexByte(p.Target, '/')+1:]),
-				"%s: %s is open in %s (process %d)", p.Of, p.Target, h.Command, h.PID)
+				"%s: %s is open in %s (process %d)", p.Of, p.Target, cmp.Or(h.Command, "a program"), h.PID)
 		}
 	}
 	if p.Wiring == profiles.WiringSerial && fleeting(p.Path) {
