@@ -83,6 +83,8 @@ func (p PortFacts) missing(file string) string {
 		return "switch SPI on: dtparam=spi=on in the firmware's configuration, and restart the board"
 	case p.Wiring == profiles.WiringI2C:
 		return "switch I2C on: dtparam=i2c_arm=on in the firmware's configuration, module i2c-dev, and restart the board"
+	case strings.HasPrefix(p.Path, "/dev/ttyAMA"), strings.HasPrefix(p.Path, "/dev/ttyS"):
+		return "switch the board's own port on: the firmware check names its lines (enable_uart=1), then restart the board"
 	case p.Wiring == wiringPins:
 		return "check that the board is the one of the profile; its kernel has no GPIO here"
 	case len(p.Others) > 0:
