@@ -32,6 +32,7 @@ type Config struct {
 	Machine station.Config
 	Peer    peer.Config
 	Weighs  Weighing
+	Profile map[string]string // a digest of each section of the profile, for who compares
 	// Identities say by what the items of a reader's tags are known, by its name;
 	// a reader that is not named: by what it reports.
 	Identities map[string]profiles.Identity
@@ -370,7 +371,9 @@ func (a *Agent) deviceIs(name string, up bool, info drivers.Info) {
 	defer a.mu.Unlock()
 	for i := range a.devices {
 		if a.devices[i].Name == name {
-			a.devices[i].Up = up
+			if a.devices[i].Up != up {
+				a.devices[i].Up, a.devices[i].Since = up, a.parts.Now().UnixMilli()
+			}
 			if info.Model != "" {
 				a.devices[i].Model = info.Model
 			}

@@ -211,7 +211,7 @@ var (
 func (b *builder) configure() {
 	p := b.p
 	b.cfg = Config{
-		Name: p.Gateway, Version: b.version, Dir: p.DataDir,
+		Name: p.Gateway, Version: b.version, Dir: p.DataDir, Profile: profiles.Digest(p),
 		Station: Station{ID: p.Work.Station, Mode: stationModes[p.Work.Mode], MinDwell: p.Work.MinimumDwell},
 		Machine: station.Config{
 			Gates: map[string]ledger.Gate{}, Badges: map[string]station.Badge{}, TaskText: map[string]string{}, Scale: p.Scale != nil,

@@ -225,3 +225,10 @@ func (s CertificateState) words() string {
 }
 
 const renewRemedy = "remedy: traveler network certificates renew, copy the new files here, systemctl reload travelerd"
+
+// States judges all certificates at now, those of the authorities first.
+func (c *Certificates) States(now time.Time) []CertificateState { return c.states(now) }
+
+// Client is the configuration for connections to brokers. now is the time at which
+// certificates are judged.
+func (c *Certificates) Client(now func() time.Time) *tls.Config { return c.tls(now) }

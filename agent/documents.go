@@ -101,6 +101,7 @@ type Status struct {
 	Views        string        `json:"views,omitempty"` // hash of the shared views, where asked for
 
 	Certificates []CertificateState `json:"certificates,omitempty"` // of a running gateway, for TLS to brokers
+	Profile      map[string]string  `json:"profile,omitempty"`      // in force: a digest of each section, as profiles.Digest makes it
 }
 
 // HelpState is a call for help at the station.
@@ -124,6 +125,7 @@ type DeviceState struct {
 	Port  string `json:"port"`
 	Model string `json:"model,omitempty"`
 	Up    bool   `json:"up"`
+	Since int64  `json:"since_ms,omitempty"` // of Up or not, ms since 1970 UTC; 0: since the start
 }
 
 // Peer is another gateway as this one sees it.

@@ -47,6 +47,7 @@ func (a *Agent) status(s *Status) {
 	if c := a.parts.Certificates; c != nil {
 		s.Certificates = c.states(a.parts.Judge())
 	}
+	s.Profile = a.cfg.Profile
 	s.Lag = a.lag.Load()
 	if b := a.broker.Load(); b != nil {
 		s.Broker = *b

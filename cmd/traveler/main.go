@@ -35,5 +35,6 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) 
 	return &app{
 		in: stdin, out: stdout, err: stderr, env: env,
 		now: time.Now, dial: agent.Dial, openDirectory: agent.OpenDirectory,
+		surroundings: runningSystem,
 	}
 }

@@ -174,4 +174,5 @@ func (a *app) painted(text, sgr string) string {
 const (
 	green = "32"
 	red   = "31"
+	amber = "33"
 )

@@ -20,6 +20,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"traveler.example/agent"
+	"traveler.example/agent/doctor"
+	"traveler.example/ledger"
 )
 
 var update = flag.Bool("update", false, "write the expected outputs of the pages anew")
@@ -56,6 +58,14 @@ func travelerOfPages() {
 			return newSample(socket)
 		}
 		return dial(socket)
+	}
+	a.surroundings = func() doctor.World {
+		w := runningSystem()
+		w.Root, w.Built, w.Version = os.Getenv("WORK"), time.Time{}, "v1.2.0"
+		w.Now, w.Clock = func() time.Time { return instant }, func() ledger.Clock { return ledger.ClockSynchronised }
+		w.Space = func(string) (doctor.Space, error) { return doctor.Space{Free: 8 << 30, Size: 16 << 30}, nil }
+		w.Journal = nil
+		return w
 	}
 	code := a.run(ctx, os.Args[1:])
 	stop()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"traveler.example/agent"
+	"traveler.example/agent/doctor"
 )
 
 const (
@@ -29,6 +30,7 @@ type app struct {
 
 	dial          func(socket string) (agent.Desk, error)
 	openDirectory func(dir string) (agent.Desk, error)
+	surroundings  func() doctor.World // of this program, for the doctor
 
 	socket  string
 	dir     string
@@ -46,7 +48,7 @@ type app struct {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.networkCommand(), a.rosterCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(),
-		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(), a.stationCommand(),
+		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.stationCommand(),
 		a.lampTestCommand(), a.readerCommand(), a.scaleCommand(), a.emulateCommand(), a.demoCommand(),
 	}
 }
