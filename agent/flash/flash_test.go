@@ -274,6 +274,39 @@ func TestFlashingAgainWritesNothing(t *testing.T) {
 	}
 }
 
+// TestFlashIsCutOff pulls the card out after each file. The daemon is never enabled on
+// half a card, and flashing again makes the card whole.
+func TestFlashIsCutOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, whole, err := b.plan("G-KEY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range whole.Files {
+		target, p, err := b.plan("G-KEY")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Files = p.Files[:cut+1]
+		if err := target.Write(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		next := filepath.Join(b.card(filepath.Dir(whole.Files[cut].Path)), "."+filepath.Base(whole.Files[cut].Path)+".flash")
+		write(t, next, []byte("half a fi"), 0o600)
+		enabled := whole.Files[cut].Path == "/etc/systemd/system/multi-user.target.wants/travelerd.service"
+		if enabled != (cut == len(whole.Files)-1) {
+			t.Errorf("file %d of %d is %s", cut, len(whole.Files), whole.Files[cut].Path)
+		}
+	}
+	if err := os.Remove(b.card("usr/bin/travelerd")); err != nil {
+		t.Fatal(err)
+	}
+	if _, p := b.flash("G-KEY"); p.Count(ActionNew) != 1 || p.Count(ActionChange) != 0 {
+		t.Errorf("%d new, %d changed; only the program was missing", p.Count(ActionNew), p.Count(ActionChange))
+	}
+}
+
 func TestRaspberryPisFirmware(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
