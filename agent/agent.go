@@ -18,6 +18,7 @@ import (
 	"traveler.example/agent/peer"
 	"traveler.example/agent/station"
 	"traveler.example/drivers"
+	profiles "traveler.example/firmware-profiles"
 	"traveler.example/ledger"
 	"traveler.example/ledger/replica"
 )
@@ -31,6 +32,9 @@ type Config struct {
 	Machine station.Config
 	Peer    peer.Config
 	Weighs  Weighing
+	// Identities say by what the items of a reader's tags are known, by its name;
+	// a reader that is not named: by what it reports.
+	Identities map[string]profiles.Identity
 }
 
 // Weighing bounds what a weight may be.
@@ -143,7 +147,7 @@ func New(cfg Config, parts Parts) (*Agent, error) {
 	}
 	a.devices = statesOf(parts)
 	a.cfg.Machine.Notes = parts.Notes != nil
-	a.station = stationLoop{Agent: a, machine: station.New(a.cfg.Machine), inbox: make(chan station.Event, 64)}
+	a.station = stationLoop{Agent: a, machine: station.New(a.cfg.Machine), inbox: make(chan station.Event, 64), later: make(chan func())}
 	a.sync = syncLoop{
 		Agent: a, machine: peer.New(cfg.Peer), topics: peer.TopicsOf(cfg.Peer.Network), wake: make(chan struct{}, 1),
 		named: map[ledger.KeyID]bool{},

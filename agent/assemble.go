@@ -74,6 +74,7 @@ func (b *builder) fit(ctx context.Context) error {
 	b.configure()
 	b.parts.Events = b.g.events
 	err := b.devices()
+	b.parts.Notes = notesOf(b.p.Readers, b.parts.Readers)
 	if err == nil {
 		err = b.bus(ctx)
 	}
@@ -215,13 +216,17 @@ func (b *builder) configure() {
 		Machine: station.Config{
 			Gates: map[string]ledger.Gate{}, Badges: map[string]station.Badge{}, TaskText: map[string]string{}, Scale: p.Scale != nil,
 		},
-		Peer: peer.Config{Network: b.parts.Genesis.Network(), Self: b.key, Rand: rand.Int64N},
+		Identities: map[string]profiles.Identity{},
+		Peer:       peer.Config{Network: b.parts.Genesis.Network(), Self: b.key, Rand: rand.Int64N},
 	}
 	if p.Offline.UnknownTag == profiles.UnknownTagWait {
 		b.cfg.Station.SilentAfter = p.Offline.After
 	}
 	for _, r := range p.Readers {
 		b.cfg.Machine.Gates[r.Name] = readerGates[r.Role]
+		if r.Identity != profiles.IdentityUID {
+			b.cfg.Identities[r.Name] = r.Identity
+		}
 	}
 	for _, t := range p.Tasks {
 		b.cfg.Machine.TaskText[t.Name] = t.Text

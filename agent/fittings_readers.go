@@ -132,8 +132,10 @@ func (b *builder) newPN532(r profiles.Reader) (drivers.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := serial(r, r.Baud)
+	open, supervisor := serial(r, r.Baud), drivers.Supervisor{}
 	switch r.Wiring() {
+	case profiles.WiringSerial:
+		supervisor.Diagnose = diagnosis("pn532", drivers.Serial{Path: r.Port, Baud: r.Baud})
 	case profiles.WiringSPI:
 		open = func(ctx context.Context) (drivers.Port, error) {
 			port := func() (spi.PortCloser, error) { return b.spiPort(r)(ctx) }
@@ -145,7 +147,7 @@ func (b *builder) newPN532(r profiles.Reader) (drivers.Reader, error) {
 			return pn532.I2C{Bus: bus, IRQ: w.irq, Reset: w.reset}.Open(ctx)
 		}
 	}
-	return pn532.New(pn532.Config{Name: r.Name, Port: r.Port, Open: open, Presence: presence(r), Keys: keys})
+	return pn532.New(pn532.Config{Name: r.Name, Port: r.Port, Open: open, Presence: presence(r), Supervisor: supervisor, Keys: keys})
 }
 
 func (b *builder) newMFRC522(r profiles.Reader) (drivers.Reader, error) {
@@ -181,7 +183,7 @@ func newM100(r profiles.Reader) (drivers.Reader, error) {
 		OpenAt:   func(ctx context.Context, baud int) (drivers.Port, error) { return serial(r, baud)(ctx) },
 		Power:    int(r.Power),
 		Filter:   m100.Filter{MinRSSI: int(r.MinRSSI) / 100, MinReads: r.MinReads, Dwell: r.Dwell},
-		Presence: presence(r),
+		Presence: presence(r), Supervisor: drivers.Supervisor{Diagnose: diagnosis("m100", drivers.Serial{Path: r.Port, Baud: r.Baud})},
 	}
 	if r.Region != "" {
 		region, err := m100.ParseRegion(string(r.Region))

@@ -77,6 +77,7 @@ func (b *builder) scale() error {
 	x, err := b.fitted("scale", *s, func(x *fitting) error {
 		device, err := scale.New(scale.Config{
 			Name: b.cfg.Weighs.Name, Port: s.Port, Open: scaleLine(*s).Open, Protocol: scaleProtocols[s.Device], Patience: s.Deadline,
+			Supervisor: drivers.Supervisor{Diagnose: scaleDiagnosis(*s)},
 		})
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"traveler.example/agent/station"
 	"traveler.example/drivers"
+	"traveler.example/drivers/ndef"
 	"traveler.example/ledger"
 	"traveler.example/ledger/replica"
 )
@@ -44,6 +45,8 @@ type spot struct{ reader, tag string }
 // lying is a tag in the field, and what ends with its going.
 type lying struct {
 	tag  drivers.Tag
+	name string         // by which the station knows it; empty: it does not
+	came *drivers.Event // how it came, while its name is on its way; else nil
 	gone context.Context
 	lift context.CancelFunc
 }
@@ -54,20 +57,33 @@ type noteReader struct {
 	under chan struct{} // one for each request
 }
 
-// laid notes that a tag lies on a reader.
-func (l *stationLoop) laid(reader string, tag drivers.Tag) {
-	if l.parts.Notes == nil {
-		return
+// laid notes that a tag lies on a reader; nil: nobody wants to know, or there are
+// too many.
+func (l *stationLoop) laid(reader string, tag drivers.Tag) *lying {
+	if l.parts.Notes == nil && l.cfg.Identities[reader] == "" {
+		return nil
 	}
 	if l.pad.lying == nil {
 		l.pad.lying, l.pad.work = map[spot]*lying{}, map[string]*noteReader{}
 	}
 	l.lifted(reader, tag.ID)
-	if len(l.pad.lying) < maxLying {
-		x := &lying{tag: tag}
-		x.gone, x.lift = context.WithCancel(context.Background()) // a reload does not lift it
-		l.pad.lying[spot{reader, tag.ID}] = x
+	if len(l.pad.lying) >= maxLying {
+		return nil
 	}
+	x := &lying{tag: tag}
+	x.gone, x.lift = context.WithCancel(context.Background()) // a reload does not lift it
+	l.pad.lying[spot{reader, tag.ID}] = x
+	return x
+}
+
+// known returns the tag that the station knows by a name; nil: it has gone.
+func (l *stationLoop) known(reader, name string) *lying {
+	for at, x := range l.pad.lying {
+		if at.reader == reader && x.name == name {
+			return x
+		}
+	}
+	return nil
 }
 
 // lifted ends what was under way with a tag; empty: with all tags of a reader.
@@ -89,16 +105,15 @@ var (
 // onTag does something with a tag on a reader beside the station's loop: one at a
 // time on each reader, within a limit, and not beyond the tag's going. then is
 // called in any case, unless the station ends before.
-func (l *stationLoop) onTag(ctx context.Context, at spot, limit time.Duration, do func(context.Context, drivers.Tag) error, then func(error)) {
-	x := l.pad.lying[at]
+func (l *stationLoop) onTag(ctx context.Context, reader string, x *lying, limit time.Duration, do func(context.Context, drivers.Tag) error, then func(error)) {
 	if x == nil {
 		l.work.Go(func() { then(errLifted) })
 		return
 	}
-	r := l.pad.work[at.reader]
+	r := l.pad.work[reader]
 	if r == nil {
 		r = &noteReader{turn: make(chan struct{}, 1), under: make(chan struct{}, maxNoteWork)}
-		l.pad.work[at.reader] = r
+		l.pad.work[reader] = r
 	}
 	select {
 	case r.under <- struct{}{}:
@@ -135,7 +150,7 @@ func (l *stationLoop) onTag(ctx context.Context, at spot, limit time.Duration, d
 
 func (l *stationLoop) readNote(ctx context.Context, e station.ReadNote) {
 	var raw []byte
-	l.onTag(ctx, spot{e.Reader, e.Tag}, noteReadLimit, func(ctx context.Context, tag drivers.Tag) (err error) {
+	l.onTag(ctx, e.Reader, l.known(e.Reader, e.Tag), noteReadLimit, func(ctx context.Context, tag drivers.Tag) (err error) {
 		raw, err = l.parts.Notes.ReadNote(ctx, e.Reader, tag)
 		return err
 	}, func(err error) {
@@ -152,16 +167,24 @@ func (l *stationLoop) readNote(ctx context.Context, e station.ReadNote) {
 }
 
 func (l *stationLoop) writeNote(ctx context.Context, e station.WriteNote) {
-	l.onTag(ctx, spot{e.Reader, e.Tag}, noteWriteLimit, func(ctx context.Context, tag drivers.Tag) error {
+	l.onTag(ctx, e.Reader, l.known(e.Reader, e.Tag), noteWriteLimit, func(ctx context.Context, tag drivers.Tag) error {
 		note, err := l.ownNote(e)
 		if err != nil {
 			return err
 		}
 		return l.parts.Notes.WriteNote(ctx, e.Reader, tag, note.Raw())
 	}, func(err error) {
+		if errors.Is(err, errNoNotes) {
+			return // the profile does not want them: there is nothing to tell
+		}
 		answer := station.NoteWritten{Reader: e.Reader, Tag: e.Tag, Item: e.Label}
 		if err != nil {
 			answer.Problem, answer.Remedy = noteWords(err)
+			answer.Aside = errors.Is(err, errNoMemory)
+		}
+		var of *tagKindError
+		if errors.As(err, &of) {
+			answer.Kind = of.kind
 		}
 		l.post(ctx, answer)
 	})
@@ -232,6 +255,14 @@ func noteWords(err error) (problem, remedy string) {
 		return errNoteBusy.Error(), "Put one tag on the reader at a time."
 	case errors.Is(err, errTooSlow):
 		return errTooSlow.Error(), "Put the tag in the middle of the reader and leave it there until the light has changed."
+	case errors.Is(err, errNoMemory):
+		return errNoMemory.Error(), asBefore + "use a reader that can write tags, as the PN532. To hear no more of it write handoff = false to the reader's section."
+	case errors.Is(err, ndef.ErrTorn):
+		return "its writing was cut short", asBefore + "take the item back to the station before and scan it there again."
+	case errors.Is(err, ndef.ErrUnformatted):
+		return "the tag is not laid out for NDEF", asBefore + "lay the tags out for NDEF before they are used."
+	case errors.Is(err, ndef.ErrNoRoom) && !errors.Is(err, drivers.ErrNoArea):
+		return "the tag is full", asBefore + "take off the tag what others have written there, or use a larger one, as NTAG215."
 	case errors.Is(err, drivers.ErrNoArea):
 		return "the tag has no room for it", asBefore + "use tags with 144 bytes of memory or more, as NTAG213."
 	case errors.Is(err, drivers.ErrLocked):

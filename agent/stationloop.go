@@ -22,6 +22,7 @@ type stationLoop struct {
 	*Agent
 	machine *station.Machine
 	inbox   chan station.Event
+	later   chan func() // what the loop has to do for a goroutine of its own
 	last    lastShown
 	work    sync.WaitGroup // weighings and requests to tags under way
 	pad     notePad
@@ -56,6 +57,8 @@ func (l *stationLoop) run(ctx context.Context, devices <-chan drivers.Event) err
 			l.device(ctx, e)
 		case e := <-l.inbox:
 			l.step(ctx, e)
+		case f := <-l.later:
+			f()
 		case <-changed:
 			l.step(ctx, station.Changed{})
 		case <-beat.C:
@@ -74,6 +77,7 @@ func (l *stationLoop) resume(ctx context.Context, devices <-chan drivers.Event) 
 	}
 	l.step(ctx, *l.next)
 	l.next, l.gone = nil, nil
+	l.nameAgain(ctx)
 }
 
 // takeFirst takes one of the things that go before a look at what changed: one
@@ -121,52 +125,21 @@ func (l *stationLoop) device(ctx context.Context, e drivers.Event) {
 		return // no reader, so nothing that the station knows
 	}
 	switch e.Kind {
-	case drivers.Arrived:
-		l.laid(e.Reader, e.Tag)
-		l.step(ctx, station.Arrived{Reader: e.Reader, Tag: e.Tag.ID})
-	case drivers.Present:
-		l.laid(e.Reader, e.Tag)
-		l.step(ctx, station.Present{Reader: e.Reader, Tag: e.Tag.ID})
+	case drivers.Arrived, drivers.Present:
+		l.arrives(ctx, e)
 	case drivers.Departed:
-		l.lifted(e.Reader, e.Tag.ID)
-		l.step(ctx, station.Departed{Reader: e.Reader, Tag: e.Tag.ID})
+		l.departs(ctx, e)
 	case drivers.Up:
-		info := l.infoOf(e.Reader)
-		l.deviceIs(e.Reader, true, info)
-		l.outages.Up(ctx, journal.PortBusy, e.Reader, "the port of "+e.Reader+" is ours again", slog.String(journal.KeyPort, info.Port))
-		l.outages.Up(ctx, journal.ReaderDown, e.Reader, "reader "+e.Reader+" answers again",
-			slog.String(journal.KeyReader, e.Reader), slog.String(journal.KeyPort, info.Port))
-		l.step(ctx, station.ReaderUp{Reader: e.Reader})
+		l.readerUp(ctx, l.infoOf(e.Reader))
 	case drivers.Down:
 		l.lifted(e.Reader, "")
-		info := l.infoOf(e.Reader)
-		l.deviceIs(e.Reader, false, info)
-		if errors.Is(e.Err, drivers.ErrBusy) {
-			l.outages.Down(ctx, journal.PortBusy, e.Reader, fmt.Sprintf("port %s is held by another program", info.Port),
-				slog.String(journal.KeyPort, info.Port))
-		}
-		l.outages.Down(ctx, journal.ReaderDown, e.Reader, fmt.Sprintf("reader %s does not answer: %v", e.Reader, e.Err),
-			slog.String(journal.KeyReader, e.Reader), slog.String(journal.KeyPort, info.Port), slog.Any(journal.KeyError, e.Err))
-		l.step(ctx, station.ReaderDown{Reader: e.Reader, Why: plain(e.Err)})
+		l.readerDown(ctx, l.infoOf(e.Reader), e.Err)
+	case drivers.Diagnosed:
+		l.diagnosed(ctx, l.infoOf(e.Reader), e.Err)
+		l.step(ctx, station.ReaderExplained{Reader: e.Reader, Why: plain(e.Err)})
 	case drivers.Fault:
-		l.limiter.Event(ctx, journal.ReaderFault, e.Reader, fmt.Sprintf("reader %s: %v", e.Reader, e.Err),
-			slog.String(journal.KeyReader, e.Reader), slog.Any(journal.KeyReason, e.Err))
+		l.readerFault(ctx, e)
 	}
-}
-
-// plain is an error in the operator's words.
-func plain(err error) string {
-	switch {
-	case errors.Is(err, drivers.ErrBusy):
-		return "another program uses its port"
-	case errors.Is(err, drivers.ErrUnplugged):
-		return "it was unplugged"
-	case errors.Is(err, drivers.ErrSilent):
-		return "it does not answer"
-	case err == nil:
-		return "it is down"
-	}
-	return err.Error()
 }
 
 func (l *stationLoop) infoOf(reader string) drivers.Info {
@@ -184,11 +157,15 @@ func (l *stationLoop) scale(ctx context.Context, e drivers.Event) {
 	switch e.Kind {
 	case drivers.Up:
 		l.deviceIs(info.Name, true, info)
+		l.portUp(ctx, info)
 		l.outages.Up(ctx, journal.ScaleFault, info.Name, "scale "+info.Name+" answers again", where...)
 	case drivers.Down:
 		l.deviceIs(info.Name, false, info)
-		l.outages.Down(ctx, journal.ScaleFault, info.Name, fmt.Sprintf("scale %s does not answer: %v", info.Name, e.Err),
+		l.portDown(ctx, info, e.Err)
+		l.outages.Down(ctx, journal.ScaleFault, info.Name, fmt.Sprintf("scale %s is down, %s: %v", info.Name, causeOf(outageCauses, e.Err).short(), e.Err),
 			append(where, slog.Any(journal.KeyError, e.Err))...)
+	case drivers.Diagnosed:
+		l.diagnosed(ctx, info, e.Err)
 	case drivers.Fault:
 		l.limiter.Event(ctx, journal.ScaleRefused, info.Name, fmt.Sprintf("scale %s: %v", info.Name, e.Err),
 			slog.String(journal.KeyDevice, info.Name), slog.Any(journal.KeyReason, e.Err))

@@ -18,6 +18,7 @@ func rank(room string) (int, bool) {
 		"ledger": 0, "drivers": 0, "systemd": 0,
 		"ledger/replica": 1, "ledger/orderfile": 1, "drivers/emulate": 1,
 		"drivers/pn532": 2, "drivers/mfrc522": 2,
+		"drivers/probe": 3,
 		"agent/journal": 2, "firmware-profiles": 2,
 		"agent/station": 3, "agent/peer": 3,
 		"agent/mqtt": 4,

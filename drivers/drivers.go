@@ -74,6 +74,9 @@ const (
 	// Held: a button has been kept down for as long as a long press takes. It may
 	// still be down, and says no more when it is let go.
 	Held
+	// Diagnosed: the device is down, and Err says what was found out about it
+	// since: it wraps ErrSpeed or ErrOther. At most once in an outage.
+	Diagnosed
 )
 
 // String returns the lower-case name of the kind, as logs and screens use it.
@@ -95,6 +98,8 @@ func (k Kind) String() string {
 		return "pressed"
 	case Held:
 		return "held"
+	case Diagnosed:
+		return "diagnosed"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -104,10 +109,10 @@ func (k Kind) String() string {
 type Event struct {
 	Kind   Kind
 	Reader string    // Info.Name of the device
-	Tag    Tag       // zero unless a tag is spoken of
+	Tag    Tag       // zero unless a tag is spoken of; a Fault may
 	At     time.Time // Present, Arrived: last byte of the tag's answer; else the moment of the decision. Carries the monotonic clock.
 	Reads  int       // how often the tag was read in this session so far
-	Err    error     // the reason of Down and Fault
+	Err    error     // the reason of Down and Fault, the finding of Diagnosed
 }
 
 // Info describes a device for screens, logs and the doctor.

@@ -25,6 +25,11 @@ type PresenceConfig struct {
 // every dozen reads or so, and neither count nor time alone tells that from a
 // tag that has gone.
 //
+// A tag that is missed by every other look, or comes and goes again and again
+// within moments, is weak: that is said once in a session, as a Fault that wraps
+// ErrWeak and names it, and its absence is then judged with more patience, so that
+// it does not flap.
+//
 // It is pure: times are handed in and should carry the monotonic clock; a step
 // back counts as no time at all. A Presence starts settling: tags found before
 // Settled lay there already and are Present. It is not safe for concurrent use.
@@ -34,6 +39,7 @@ type Presence struct {
 	settling bool
 	crowded  bool
 	sessions []session // few; a slice keeps their order and costs nothing when idle
+	lapses   []lapse   // of tags that departed lately, the latest last
 }
 
 type session struct {
@@ -43,6 +49,10 @@ type session struct {
 	misses int
 	seen   bool // in the scan under way
 	silent bool // not announced yet: found while settling
+	weak   bool
+
+	recent, breaks, missed int // of late: reads, times that it was missed and seen again, scans that missed it
+	returns                int // how often it has come back directly
 }
 
 // NewPresence returns an empty, settling Presence whose events carry the name
@@ -62,11 +72,16 @@ func NewPresence(reader string, cfg PresenceConfig) *Presence {
 
 // Scan takes in one completed look at the field, the tags that it found, and
 // the time of the last byte of the answer. It appends the events that follow to
-// dst. Tags beyond the limit of the crowd are left out, with one ErrCrowded
-// Fault until there is room again.
+// dst. Tags that arrive in one look do so in the order of their identifiers,
+// whatever the order in which the reader tells of them. Tags beyond the limit of
+// the crowd are left out, with one ErrCrowded Fault until there is room again.
 func (p *Presence) Scan(dst []Event, at time.Time, tags ...Tag) []Event {
+	before := len(dst)
 	for _, tag := range tags {
 		dst = p.See(dst, at, tag)
+	}
+	if len(tags) > 1 {
+		inOrder(dst[before:])
 	}
 	return p.Sweep(dst, at)
 }
@@ -77,8 +92,13 @@ func (p *Presence) See(dst []Event, at time.Time, tag Tag) []Event {
 	for i := range p.sessions {
 		s := &p.sessions[i]
 		if s.tag == tag {
+			s.noteBreak()
 			s.since, s.misses, s.seen = at, 0, true
 			s.reads++
+			if !s.weak && s.isWeak() {
+				s.weak = true
+				dst = append(dst, p.weakness(at, s))
+			}
 			return dst
 		}
 	}
@@ -89,11 +109,17 @@ func (p *Presence) See(dst []Event, at time.Time, tag Tag) []Event {
 		}
 		return dst
 	}
-	p.sessions = append(p.sessions, session{tag: tag, since: at, reads: 1, seen: true, silent: p.settling})
+	s := session{tag: tag, since: at, reads: 1, seen: true, silent: p.settling, recent: 1, returns: p.returns(tag, at)}
+	s.weak = s.returns >= weakReturns
+	p.sessions = append(p.sessions, s)
 	if p.settling {
 		return dst
 	}
-	return append(dst, Event{Kind: Arrived, Reader: p.reader, Tag: tag, At: at, Reads: 1})
+	dst = append(dst, Event{Kind: Arrived, Reader: p.reader, Tag: tag, At: at, Reads: 1})
+	if s.weak {
+		dst = append(dst, p.weakness(at, &s))
+	}
+	return dst
 }
 
 // Sweep ends a look: tags in session that See was not told of since the last
@@ -103,8 +129,9 @@ func (p *Presence) Sweep(dst []Event, at time.Time) []Event {
 	for _, s := range p.sessions {
 		if !s.seen {
 			s.misses++
-			if s.misses >= p.cfg.Misses && at.Sub(s.since) >= p.cfg.Absence {
+			if s.misses >= p.cfg.Misses && at.Sub(s.since) >= p.hold(&s) {
 				p.crowded = false
+				p.lapse(&s, at)
 				if !s.silent {
 					dst = append(dst, Event{Kind: Departed, Reader: p.reader, Tag: s.tag, At: at, Reads: s.reads})
 				}

@@ -75,7 +75,7 @@ func (s Serial) Open(ctx context.Context) (Port, error) {
 	port, err := serial.Open(s.Path, mode)
 	if err != nil {
 		unix.Close(lock)
-		return nil, fmt.Errorf("open serial port %q at %d baud: %w", s.Path, s.Baud, openError(err))
+		return nil, fmt.Errorf("open serial port %q at %d baud: %w", s.Path, s.Baud, openError(s.Path, err))
 	}
 	if s.DTR != nil {
 		_ = port.SetDTR(*s.DTR)
@@ -132,7 +132,7 @@ func (s Serial) mode() (*serial.Mode, error) {
 func lockDevice(path string) (int, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, openError(err)
+		return -1, openError(path, err)
 	}
 	if fd > maxSelectFD {
 		unix.Close(fd)
@@ -141,18 +141,18 @@ func lockDevice(path string) (int, error) {
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		unix.Close(fd)
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return -1, fmt.Errorf("%w: another program holds its lock; fuser -v %s names it", ErrBusy, path)
+			return -1, busy(path, "holds its lock")
 		}
 		return -1, fmt.Errorf("lock: %w", err)
 	}
 	return fd, nil
 }
 
-func openError(err error) error {
+func openError(path string, err error) error {
 	var pe *serial.PortError
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.As(err, &pe) && pe.Code() == serial.PortBusy:
-		return fmt.Errorf("%w: another program opened it exclusively", ErrBusy)
+		return busy(path, "opened it exclusively")
 	case errors.As(err, &pe) && pe.Code() == serial.PermissionDenied:
 		return os.ErrPermission
 	}

@@ -3,10 +3,12 @@ package drivers_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,8 +115,9 @@ func TestSerialIsExclusive(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.Read(make([]byte, 4))
-	if _, err := (drivers.Serial{Path: slave.Name(), Baud: 9600}).Open(t.Context()); !errors.Is(err, drivers.ErrBusy) {
-		t.Errorf("opened while another program holds it: %v, want ErrBusy", err)
+	if _, err := (drivers.Serial{Path: slave.Name(), Baud: 9600}).Open(t.Context()); !errors.Is(err, drivers.ErrBusy) ||
+		!strings.Contains(err.Error(), fmt.Sprintf("(process %d)", held.Process.Pid)) {
+		t.Errorf("opened while another program holds it: %v, want ErrBusy with its name", err)
 	}
 	in.Close()
 	held.Wait()

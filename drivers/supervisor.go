@@ -29,6 +29,11 @@ type Supervisor struct {
 	// Jitter returns a number in [0, 1) by which waits are spread, so that the
 	// devices of one unplugged hub do not retry in step; nil means random.
 	Jitter func() float64
+	// Diagnose, if set, looks for the reason why a device does not answer: it is
+	// called while the port is closed, at the second failed attempt in a row and
+	// then ever more rarely, until it finds one. An error that it returns is sent
+	// as Diagnosed.
+	Diagnose func(ctx context.Context) error
 }
 
 // Serve is one connection to a device, from opening its port to closing it. It
@@ -66,14 +71,18 @@ func (s Supervisor) defaults() Supervisor {
 type supervision struct {
 	Supervisor
 	out   chan<- Event
-	state Kind // Up, Down, or zero before the first of them
+	state Kind // Up, Down, Diagnosed, or zero before the first of them
 	wait  time.Duration
+
+	failed int // attempts in a row
+	next   int // the one after which Diagnose is called
 }
 
 func (r *supervision) attempt(ctx context.Context, serve Serve) {
 	var upAt time.Time
 	err := serve(ctx, func() {
 		upAt = r.Now()
+		r.failed, r.next = 0, 2
 		r.report(ctx, Up, nil)
 	})
 	if ctx.Err() != nil {
@@ -85,8 +94,25 @@ func (r *supervision) attempt(ctx context.Context, serve Serve) {
 	if !upAt.IsZero() && r.Now().Sub(upAt) >= BackoffStable {
 		r.wait = 0
 	}
-	r.report(ctx, Down, fmt.Errorf("%s: %w", r.Name, err))
+	if r.state != Diagnosed {
+		r.report(ctx, Down, fmt.Errorf("%s: %w", r.Name, err))
+	}
+	r.diagnose(ctx, err)
 	r.Sleep(ctx, r.backoff())
+}
+
+// diagnose looks for the reason why a device does not answer, unless err is
+// reason enough.
+func (r *supervision) diagnose(ctx context.Context, err error) {
+	r.failed++
+	answers := !errors.Is(err, ErrSilent) && !errors.Is(err, ErrProtocol)
+	if r.Diagnose == nil || r.state != Down || answers || r.failed < max(r.next, 2) {
+		return
+	}
+	r.next = 2 * r.failed
+	if found := r.Diagnose(ctx); found != nil && ctx.Err() == nil {
+		r.report(ctx, Diagnosed, fmt.Errorf("%s: %w", r.Name, found))
+	}
 }
 
 // report sends k unless the receiver was told so already.

@@ -169,3 +169,60 @@ func TestSupervisorEndsUnheard(t *testing.T) {
 		}
 	})
 }
+
+func TestSupervisorDiagnosesADeviceThatDoesNotAnswer(t *testing.T) {
+	tests := []struct {
+		name  string
+		err   error
+		found func(call int) error
+		calls int // 0: none; -1: more than one
+		want  error
+	}{
+		{"found at once", drivers.ErrSilent, func(int) error { return drivers.ErrOther }, 1, drivers.ErrOther},
+		{"found later", drivers.ErrProtocol, func(i int) error {
+			if i < 3 {
+				return nil
+			}
+			return drivers.ErrSpeed
+		}, 3, drivers.ErrSpeed},
+		{"never found", drivers.ErrSilent, func(int) error { return nil }, -1, nil},
+		{"reason enough", drivers.ErrUnplugged, func(int) error { return drivers.ErrOther }, 0, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls, attempts := 0, 0
+				s := drivers.Supervisor{Name: "bench", Diagnose: func(context.Context) error {
+					if calls++; attempts < 2 {
+						t.Error("diagnosed after one attempt: a blink of the supply is none")
+					}
+					return tt.found(calls)
+				}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				out := make(chan drivers.Event, 1000)
+				if err := s.Run(ctx, func(context.Context, func()) error { attempts++; return tt.err }, out); err != nil {
+					t.Error(err)
+				}
+				close(out)
+				var got []drivers.Kind
+				for e := range out {
+					got = append(got, e.Kind)
+					if e.Kind == drivers.Diagnosed && !errors.Is(e.Err, tt.want) {
+						t.Errorf("diagnosed %v, want %v", e.Err, tt.want)
+					}
+				}
+				want := []drivers.Kind{drivers.Down}
+				if tt.want != nil {
+					want = append(want, drivers.Diagnosed)
+				}
+				if !equal(got, want...) {
+					t.Errorf("events %v, want %v", got, want)
+				}
+				if tt.calls >= 0 && calls != tt.calls || tt.calls < 0 && (calls < 2 || calls > attempts/5) {
+					t.Errorf("diagnosed %d times in %d attempts", calls, attempts)
+				}
+			})
+		})
+	}
+}

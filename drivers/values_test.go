@@ -109,7 +109,7 @@ func FuzzParseWeight(f *testing.F) {
 func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		drivers.Present.String(): "present", drivers.Arrived.String(): "arrived", drivers.Departed.String(): "departed",
-		drivers.Up.String(): "up", drivers.Down.String(): "down", drivers.Fault.String(): "fault", drivers.Kind(9).String(): "kind(9)",
+		drivers.Up.String(): "up", drivers.Down.String(): "down", drivers.Fault.String(): "fault", drivers.Diagnosed.String(): "diagnosed", drivers.Kind(99).String(): "kind(99)",
 		drivers.Pressed.String(): "pressed", drivers.Held.String(): "held",
 		drivers.AspectIdle.String(): "IDLE", drivers.AspectGreen.String(): "GREEN", drivers.AspectAmber.String(): "AMBER",
 		drivers.AspectRed.String(): "RED", drivers.AspectFault.String(): "FAULT", drivers.Aspect(9).String(): "ASPECT(9)",

@@ -23,6 +23,7 @@ var choices = map[reflect.Type][]string{
 	reflect.TypeFor[Region]():     {"eu", "us", "kr", "cn900", "cn800"},
 	reflect.TypeFor[Layout]():     {"us", "de", "fr"},
 	reflect.TypeFor[Content]():    {string(ContentCode), string(ContentHex), string(ContentDecimal)},
+	reflect.TypeFor[Identity]():   {string(IdentityUID), string(IdentityEPC), string(IdentityNDEFURI), string(IdentityCode)},
 	reflect.TypeFor[Technology](): {"iso14443a", "lf125", "fdxb", "gen2"},
 	reflect.TypeFor[Line]():       {string(Line8N1), string(Line8E1), string(Line8O1), string(Line8N2), string(Line7E1), string(Line7O1), string(Line7N1), string(Line7N2)},
 	reflect.TypeFor[LightKind]():  {string(LightLines), string(LightGPIO)},
@@ -48,7 +49,7 @@ var knownMistakes = map[string]string{
 type defaulted interface{ setDefaults() }
 
 // Other settings of readers and scales depend on the device: see checker.settings.
-func (r *Reader) setDefaults() { *r = Reader{Role: RoleBoth} }
+func (r *Reader) setDefaults() { *r = Reader{Role: RoleBoth, Identity: IdentityUID} }
 
 func (s *Scale) setDefaults() {
 	*s = Scale{Deadline: 15 * time.Second, EmptyBelow: 1000}

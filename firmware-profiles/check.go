@@ -227,6 +227,9 @@ func (k *checker) intakeValues(path string, v IntakeValues) {
 // tagPrefix checks a rule's prefix and that no rule before it takes all its tags.
 func (k *checker) tagPrefix(path string, rule *IntakeRule, before []IntakeRule) {
 	prefix, ok := hexDigits(rule.TagPrefix)
+	if !ok && strings.Contains(rule.TagPrefix, ":") && validID(rule.TagPrefix) { // a URI is its own form
+		prefix, ok = rule.TagPrefix, true
+	}
 	if !ok || prefix == "" {
 		if rule.TagPrefix == "" {
 			k.missing(path, `add %s = "04A1"`)

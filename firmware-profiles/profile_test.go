@@ -201,8 +201,8 @@ urls = ["mqtt://b:1"]
 		t.Fatal(err)
 	}
 	want := []Reader{
-		{Name: "bench", Device: "pn532", Port: "/dev/board", Baud: 9600, Role: RoleBoth, Misses: 2, Hold: 500 * time.Millisecond},
-		{Name: "second", Device: "pn532", Port: "/board/dev/of-board", Baud: 115200, Role: RoleBoth, Misses: 3, Hold: 500 * time.Millisecond},
+		{Name: "bench", Device: "pn532", Port: "/dev/board", Baud: 9600, Role: RoleBoth, Misses: 2, Hold: 500 * time.Millisecond, Identity: IdentityUID, Handoff: true},
+		{Name: "second", Device: "pn532", Port: "/board/dev/of-board", Baud: 115200, Role: RoleBoth, Misses: 3, Hold: 500 * time.Millisecond, Identity: IdentityUID, Handoff: true},
 	}
 	if !reflect.DeepEqual(p.Readers, want) {
 		t.Errorf("readers %+v, want %+v", p.Readers, want)

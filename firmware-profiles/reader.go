@@ -33,6 +33,12 @@ type Reader struct {
 	Port string `toml:"port"`
 	Role Role   `toml:"role"`
 
+	// Identity is what of a tag the ledger knows its item by.
+	Identity Identity `toml:"identity"`
+	// Handoff says that hand-off notes are written to tags at this reader, and read
+	// from them, as far as the tags have room.
+	Handoff bool `toml:"handoff"`
+
 	// Baud is the speed of a serial line in bit/s.
 	Baud int `toml:"baud"`
 	// Clock is the speed of SPI, zero for the driver's own.
@@ -89,6 +95,18 @@ type Reader struct {
 	Gap      time.Duration `toml:"gap"`
 	Cooldown time.Duration `toml:"cooldown"`
 }
+
+// Identity says by what the ledger knows the item of a tag that was read.
+type Identity string
+
+// The identities. An item may have tags of several kinds, and be known by all of
+// them: readers differ in what they can read.
+const (
+	IdentityUID     Identity = "uid"      // what the reader reports, as it is: the UID of a tag, an EPC in hex, the text of a code
+	IdentityEPC     Identity = "epc"      // the EPC as a URI: urn:epc:id:sgtin:0614141.812345.6789
+	IdentityNDEFURI Identity = "ndef-uri" // the first URI in the NDEF message of the tag
+	IdentityCode    Identity = "code"     // the text of a printed code, and of nothing else
+)
 
 // Framing is how a reader of DeviceASCII125 writes what it read.
 type Framing string

@@ -61,7 +61,7 @@ func TestWiring(t *testing.T) {
 // Every key of a reader either is there for each device or is in the table, so that
 // none is taken and then ignored.
 func TestEverySettingIsSomeDevices(t *testing.T) {
-	r, all := Reader{}, []string{"name", "device", "port", "role"}
+	r, all := Reader{}, []string{"name", "device", "port", "role", "identity"}
 	for _, s := range readerSettings {
 		all = append(all, s.key)
 		for _, d := range s.devices {

@@ -26,6 +26,7 @@ func (k *checker) readers() {
 		if kind, known := kindOf(r.Device); known && (resolved || len(kind.wirings) == 1) {
 			k.settings(path, r)
 		}
+		k.identity(path, r)
 		k.values(path, r)
 		if r.Role != RoleBoth && k.p.Work.Mode != ModeInOut && k.p.Work.Mode != "" {
 			k.fail(path+".role", fmt.Sprintf("is %q, but in mode %q one scan does all", r.Role, k.p.Work.Mode), `write "both", or remove it`)

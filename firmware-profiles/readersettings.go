@@ -26,11 +26,11 @@ const usualHold = 500 * time.Millisecond
 var readerKinds = []readerKind{
 	{
 		device: DevicePN532, wirings: []Wiring{WiringSerial, WiringSPI, WiringI2C}, port: `"/dev/serial/by-id/…", "/dev/spidev0.0" or "/dev/i2c-1"`,
-		usual: Reader{Baud: 115200, Misses: 3, Hold: usualHold},
+		usual: Reader{Baud: 115200, Misses: 3, Hold: usualHold, Handoff: true},
 	},
 	{
 		device: DeviceMFRC522, wirings: []Wiring{WiringSPI}, port: `"/dev/spidev0.0"`,
-		usual: Reader{Misses: 3, Hold: usualHold},
+		usual: Reader{Misses: 3, Hold: usualHold, Handoff: true},
 	},
 	{
 		device: DeviceASCII125, wirings: []Wiring{WiringSerial}, port: `"/dev/serial/by-id/…"`,
@@ -38,7 +38,7 @@ var readerKinds = []readerKind{
 	},
 	{
 		device: DeviceM100, wirings: []Wiring{WiringSerial}, port: `"/dev/serial/by-id/…"`,
-		usual: Reader{Baud: 115200, Misses: 3, Hold: usualHold, MinReads: 1, Dwell: usualHold},
+		usual: Reader{Baud: 115200, Misses: 3, Hold: usualHold, MinReads: 1, Dwell: usualHold, Handoff: true},
 	},
 	{
 		device: DeviceLLRP, wirings: []Wiring{WiringNetwork}, port: `"10.0.0.7:5084"`,
@@ -67,6 +67,7 @@ type readerSetting struct {
 
 // readerSettings are the keys that not every reader has.
 var readerSettings = []readerSetting{
+	{"handoff", []string{DevicePN532, DeviceMFRC522, DeviceM100, DeviceLLRP}, nil}, // usually not at a portal, which goods pass without a stop
 	{"baud", []string{DevicePN532, DeviceASCII125, DeviceM100}, []Wiring{WiringSerial}},
 	{"clock", []string{DevicePN532, DeviceMFRC522}, []Wiring{WiringSPI}},
 	{"irq", []string{DevicePN532, DeviceMFRC522}, []Wiring{WiringSPI, WiringI2C}},

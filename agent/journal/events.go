@@ -45,6 +45,7 @@ const (
 	ScanChoose       ID = "scan.choose"        // several open items carry this tag
 	ScanTagInUse     ID = "scan.tag-in-use"    // the tag at intake is still bound to an open item
 	ScanUnknownTag   ID = "scan.unknown-tag"   // no item known here carries the tag
+	ScanUnnamed      ID = "scan.unnamed"       // what counts of a tag at its reader cannot be told
 	ScanAlreadyDone  ID = "scan.already-done"  // the item has been completed here before
 	ScanTooSoon      ID = "scan.too-soon"      // a second scan before the minimum dwell
 	ScanLiftAgain    ID = "scan.lift-again"    // a tag lay on the reader when it came up
@@ -52,6 +53,7 @@ const (
 	ScanPartAdded    ID = "scan.part-added"    // a part was added to an assembly
 	ScanWrongPart    ID = "scan.wrong-part"    // a part the assembly does not need
 	ScanCancelled    ID = "scan.cancelled"     // what lay on the readers, or a question, was given up
+	ScanSeveral      ID = "scan.several"       // several tags lie on one reader
 
 	NoteWritten      ID = "note.written"      // a hand-off note is on a tag
 	NoteUnwritten    ID = "note.unwritten"    // a tag carries no hand-off note
@@ -64,8 +66,17 @@ const (
 	ReaderUp    ID = "reader.up"    // the reader answers again
 	ReaderFault ID = "reader.fault" // a reader sent what cannot be right
 
+	ReaderForgot    ID = "reader.forgot"    // a reader had lost its settings
+	ReaderNeighbour ID = "reader.neighbour" // a tag of the neighbour's was heard and left out
+	ReaderWeakTag   ID = "reader.weak-tag"  // a tag is read only now and then
+	ReaderCrowded   ID = "reader.crowded"   // more tags at once than a reader may have
+
 	PortBusy ID = "port.busy" // another program holds the port
 	PortFree ID = "port.free" // the port is ours again
+
+	PortDenied  ID = "port.denied"  // this program may not open the port
+	PortSpeed   ID = "port.speed"   // what is on the port speaks at another speed
+	PortSwapped ID = "port.swapped" // another device answers on the port than the profile names
 
 	ScaleFault   ID = "scale.fault"   // the scale does not answer
 	ScaleBack    ID = "scale.back"    // the scale answers again
@@ -174,6 +185,7 @@ var table = []Definition{
 	{ID: ScanChoose, MessageID: "378e27f6579247e9876b9191a3377712", Level: slog.LevelInfo, Fields: []string{KeyTag, KeyReader, KeyStation}},
 	{ID: ScanTagInUse, MessageID: "108a7195a5d14e69b4cae80ab3815a72", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanUnknownTag, MessageID: "d2ca2d9e3ba948b39eda4e1bc7636326", Level: slog.LevelWarn, Fields: []string{KeyTag, KeyReader, KeyStation}},
+	{ID: ScanUnnamed, MessageID: "c54bb83699664a71b464473c9fcf226d", Level: slog.LevelWarn, Fields: []string{KeyTag, KeyReader, KeyReason, KeyRemedy}},
 	{ID: ScanAlreadyDone, MessageID: "124599870b764116ae760df488b0efe1", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanTooSoon, MessageID: "ce531b99a061486ea52f1e1e19405d8b", Level: slog.LevelInfo, Fields: []string{KeyItem, KeyTag, KeyReader, KeyStation}},
 	{ID: ScanLiftAgain, MessageID: "c0e6a4321c6d4c5e9565f14064ac0538", Level: slog.LevelInfo, Fields: []string{KeyTag, KeyReader}},
@@ -187,10 +199,18 @@ var table = []Definition{
 	{ID: NoteRefused, MessageID: "4c04e6e32a931bb3f059853109cab3cf", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyTag, KeyReader, KeyReason, KeyFound, KeyRemedy}},
 	{ID: NoteMatched, MessageID: "d9cbbd8de9e44d12c969fdfbcf95722e", Level: slog.LevelInfo, Fields: []string{KeyItem}},
 	{ID: NoteContradicted, MessageID: "bd74d98b085eff6b8c97b371067d5974", Level: slog.LevelWarn, Fields: []string{KeyItem, KeyFound}},
+	{ID: ScanSeveral, MessageID: "143abda8b7ad4595bfcc0e193db3da78", Level: slog.LevelInfo, Fields: []string{KeyTag, KeyReader, KeyFound}},
 	{ID: ReaderDown, MessageID: "141554c0f5d64402b6cd98fd61506d88", Level: slog.LevelError, EndedBy: ReaderUp, Fields: []string{KeyReader, KeyPort, KeyError}},
 	{ID: ReaderUp, MessageID: "1c3ef4847ddb472b88c438d42c5593d4", Level: LevelNotice, Fields: []string{KeyReader, KeyPort}},
 	{ID: ReaderFault, MessageID: "a5720a9dae3240ed940e9c4cf1b65d09", Level: slog.LevelWarn, Fields: []string{KeyReader, KeyReason}},
-	{ID: PortBusy, MessageID: "c64ae89c7ebf48daa357e0ae8b202038", Level: slog.LevelError, EndedBy: PortFree, Fields: []string{KeyPort}},
+	{ID: ReaderForgot, MessageID: "00fa379e340b44e4bb8550bb51654a57", Level: slog.LevelWarn, Fields: []string{KeyReader, KeyReason}},
+	{ID: ReaderNeighbour, MessageID: "1877619a79c14526af0edc3fd7152e3e", Level: slog.LevelInfo, Fields: []string{KeyReader, KeyReason}},
+	{ID: ReaderWeakTag, MessageID: "d3672c9e774e421681bde359974ff53c", Level: slog.LevelWarn, Fields: []string{KeyReader, KeyTag, KeyReason}},
+	{ID: ReaderCrowded, MessageID: "0d8f8003195d4d3f81226a44ae2f320e", Level: slog.LevelWarn, Fields: []string{KeyReader, KeyReason}},
+	{ID: PortBusy, MessageID: "c64ae89c7ebf48daa357e0ae8b202038", Level: slog.LevelError, EndedBy: PortFree, Fields: []string{KeyPort, KeyError}},
+	{ID: PortDenied, MessageID: "a7be885afeb14739aaf96a20c4989c24", Level: slog.LevelError, EndedBy: PortFree, Fields: []string{KeyPort, KeyError}},
+	{ID: PortSpeed, MessageID: "3323613fbc28409dbdf775cfac767ec4", Level: slog.LevelError, Fields: []string{KeyDevice, KeyPort, KeyReason}},
+	{ID: PortSwapped, MessageID: "ab81980b5c5345deabe00dcb4fa6ea74", Level: slog.LevelError, Fields: []string{KeyDevice, KeyPort, KeyReason}},
 	{ID: PortFree, MessageID: "4509e48b00dc4919ba7b8e3e550fd536", Level: LevelNotice, Fields: []string{KeyPort}},
 	{ID: ScaleFault, MessageID: "3a10eaecdac24d909d724ebdebdcbbf3", Level: slog.LevelError, EndedBy: ScaleBack, Fields: []string{KeyDevice, KeyPort, KeyError}},
 	{ID: ScaleBack, MessageID: "22e81fc4cb0c4c61a4cf004a13328ae9", Level: LevelNotice, Fields: []string{KeyDevice, KeyPort}},

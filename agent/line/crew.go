@@ -27,8 +27,11 @@ type crew struct {
 	open   atomic.Int64  // housings whose history goes on
 	allOut chan struct{} // closed when there are none
 	claims atomic.Int64  // lights that claimed a record
+	saving atomic.Bool   // sound housings are kept at the scale for the island
+	lone   atomic.Bool   // stations are cut off: tags are left on readers until their notes are written
 	alive  atomic.Int64  // ms since 1970: the last of them
 
+	badge  sync.Mutex // one person at a time has it
 	mu     sync.Mutex
 	delays []time.Duration
 	faults []*FaultRecord
@@ -44,6 +47,7 @@ func newCrew(l *Line, p plan, seed uint64) *crew {
 		c.items = append(c.items, i)
 		c.racks[Intake].put(i, time.Time{})
 	}
+	c.saving.Store(p.has(FaultIsland))
 	c.open.Store(int64(p.assemblies()))
 	c.alive.Store(time.Now().UnixMilli())
 	return c
@@ -219,7 +223,7 @@ func (c *crew) scrap(ctx context.Context, s *Station, i *item) error {
 		return err
 	}
 	return s.ask(ctx, func(ctx context.Context, d agent.Desk) error {
-		heads, err := d.Rule(ctx, i.tag)
+		heads, err := d.Rule(ctx, tagFor(c.line.Station(Intake).kind, i.tag))
 		if err != nil {
 			return err
 		}

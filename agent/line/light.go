@@ -36,13 +36,14 @@ const (
 	ScanFirst    = "SCAN FIRST"
 	Entered      = "ENTERED"
 	Cancelled    = "CANCELLED"
+	Unreadable   = "UNREADABLE TAG"
 )
 
 func words() []string {
 	return []string{
 		TakenIn, Accepted, Completed, Returned, SetAside, WrongStation, Wait, InConflict, Choose, UnknownTag,
 		AlreadyDone, TagInUse, LiftAgain, ReaderDown, ReaderBack, OnShift, OffShift, BadgeRefused,
-		Fault, Ready, ScanNow, ScanAgain, ScanFirst, Entered, Cancelled,
+		Fault, Ready, ScanNow, ScanAgain, ScanFirst, Entered, Cancelled, Unreadable,
 	}
 }
 
@@ -85,9 +86,12 @@ func ParseLight(line string) (Light, error) {
 	return l, nil
 }
 
-// Notice reports whether the light only adds to the words of the light before it
-// that another item can be scanned now.
-func (l Light) Notice() bool { return l.says("; " + ScanNow + " ") }
+// Notice reports whether the light only adds to the words of the light before it:
+// that another item can be scanned now, or that its tag carries no note.
+func (l Light) Notice() bool { return l.says("; "+ScanNow+" ") || l.says("; no note is on the tag: ") }
+
+// OnTag reports whether the light goes by the hand-off note on the tag.
+func (l Light) OnTag() bool { return l.says(" ON TAG ") }
 
 // Claims reports whether the light says that the ledger has a record: what it
 // names must be found in every replica.

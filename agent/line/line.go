@@ -33,6 +33,9 @@ type Config struct {
 	Broker string
 	// Gateways are the names of those that are built, of Places; nil: all of them.
 	Gateways []string
+	// Readers are the devices of the stations' readers, of ReaderKinds, in turn; nil:
+	// all are a PN532. Every piece has a tag for each.
+	Readers []string
 	// UnsafeNoSync lets the gateways show lights before the disk has flushed. For
 	// tests that prove that the flush is needed.
 	UnsafeNoSync bool
@@ -48,6 +51,7 @@ type Line struct {
 	broker   string // host:port of the broker itself
 	stations []*Station
 	log      *peoplesLog
+	tags     *emulate.Tags // of all things, with what is stored on them
 }
 
 // The people of the line; their keys lie in the network's people.
@@ -85,7 +89,7 @@ func New(cfg Config) (_ *Line, err error) {
 	if err := mustBeEmpty(cfg.Dir); err != nil {
 		return nil, err
 	}
-	l := &Line{cfg: cfg, log: &peoplesLog{watch: cfg.OnLight}}
+	l := &Line{cfg: cfg, log: &peoplesLog{watch: cfg.OnLight}, tags: emulate.NewTags()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -166,16 +170,16 @@ func (l *Line) found() ([]crypto.Signer, error) {
 // build lets a gateway in and plugs in its devices.
 func (l *Line) build(p Place, signers []crypto.Signer) error {
 	dir := l.network.Board(p.Gateway)
-	s := &Station{
-		Place: p, dir: dir, log: l.log, watchers: map[*watcher]bool{},
-		field: emulate.NewPN532(emulate.PN532Config{Paced: true}),
-	}
+	s := &Station{Place: p, dir: dir, log: l.log, watchers: map[*watcher]bool{}, kind: l.cfg.readerAt(p.Gateway)}
 	var err error
+	if s.field, err = newField(s.kind, l.tags); err != nil {
+		return err
+	}
 	if s.cable, err = newCable(l.broker); err != nil {
 		return fmt.Errorf("network cable: %w", err)
 	}
 	l.stations = append(l.stations, s)
-	profile := profileOf(p, l.broker, s.cable.address(), l.cfg.UnsafeNoSync)
+	profile := profileOf(p, s.kind, l.broker, s.cable.address(), l.cfg.UnsafeNoSync)
 	if _, err := l.network.AddGateway(time.Now().UnixMilli(), profile, true, agent.KeyForm{}, signers...); err != nil {
 		return err
 	}

@@ -68,6 +68,46 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestIslandRun cuts the last three stations off from everybody, while housings
+// pass on over nothing but their tags.
+func TestIslandRun(t *testing.T) {
+	bin := daemon(t)
+	dir := filepath.Join(t.TempDir(), "line")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	report, err := Run(ctx, RunConfig{
+		Line: Config{Dir: dir, Daemon: bin}, Items: 6, Seed: 5, Faults: []string{FaultIsland},
+		Phase: func(words string) { t.Log(words) },
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, journals(dir))
+	}
+	if len(report.Faults) != 1 || !strings.Contains(report.Faults[0].Effect, "2 items passed over their tags to PACKING, 2 to DOCK") {
+		t.Errorf("%+v", report.Faults)
+	}
+	if report.OnTags < 4 || report.OnTagsMatched != report.OnTags || report.Finished != 2 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestMixedReaders plays a run whose stations read tags of three kinds.
+func TestMixedReaders(t *testing.T) {
+	bin := daemon(t)
+	dir := filepath.Join(t.TempDir(), "line")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	report, err := Run(ctx, RunConfig{
+		Line: Config{Dir: dir, Daemon: bin, Readers: []string{ReaderPN532, ReaderASCII125, ReaderM100}}, Items: 6, Seed: 7,
+		Phase: func(words string) { t.Log(words) },
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, journals(dir))
+	}
+	if report.Finished != 2 || report.Consumed != 4 {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestLine drives single stations as tests of the whole product do.
 func TestLine(t *testing.T) {
 	bin := daemon(t)
@@ -163,7 +203,7 @@ func TestProfiles(t *testing.T) {
 	t.Parallel()
 	for _, unsafeNoSync := range []bool{false, true} {
 		for _, place := range Places() {
-			text := profileOf(place, "127.0.0.1:1883", "127.0.0.1:1884", unsafeNoSync)
+			text := profileOf(place, ReaderPN532, "127.0.0.1:1883", "127.0.0.1:1884", unsafeNoSync)
 			p, err := profiles.Parse("/line/profile.toml", text, profiles.BuiltIn)
 			if err != nil {
 				t.Errorf("%s:\n%v", place.Gateway, err)

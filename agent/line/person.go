@@ -13,6 +13,7 @@ import (
 type item struct {
 	piece
 	told    []string // where the last light sent it
+	bound   bool     // its other tags are known to the ledger
 	doubts  int      // how often it waited for news in a row
 	weighed int      // visits to the scale that ended in RETURN
 	misfit  *FaultRecord
@@ -28,6 +29,7 @@ const (
 	workMore  = 120 * time.Millisecond  // at most on top of that
 	shelfTime = 1500 * time.Millisecond // before trying again what had to wait; each time longer
 	stayTime  = 4 * time.Second         // for a light that will change by itself
+	noteTime  = 15 * time.Second        // at most, for a note to be written to a tag
 )
 
 // person works at one station.
@@ -40,12 +42,22 @@ type person struct {
 
 // work takes one item after the other until the crew goes home.
 func (p *person) work(ctx context.Context) {
-	mains := func(i *item) bool { return p.station.Gateway != Assembly || i.product == "housing" }
+	mains := func(i *item) bool {
+		if p.station.Gateway == Inspection && p.saving.Load() && i.sound() {
+			return false
+		}
+		return p.station.Gateway != Assembly || i.product == "housing"
+	}
 	for i := p.rack.take(ctx, mains); i != nil; i = p.rack.take(ctx, mains) {
 		p.load(i)
 		p.handle(ctx, i)
 		p.load(nil)
 	}
+}
+
+// sound reports whether a housing will pass the scale.
+func (i *item) sound() bool {
+	return i.product == "housing" && (len(i.weights) == 0 || i.weights[min(i.weighed, len(i.weights)-1)] == rightWeight)
 }
 
 // load puts an item on the scale, nil takes it off.
@@ -98,6 +110,9 @@ func (p *person) follow(ctx context.Context, i *item, l Light, m move) (left boo
 	case tap:
 		p.tap(ctx)
 	case carry:
+		if p.station.Gateway == Intake {
+			p.bind(ctx, i)
+		}
 		i.told = l.Next()
 		if slices.ContainsFunc(i.told, p.station.serves) {
 			return false // the next operation is here
@@ -122,7 +137,8 @@ func (p *person) follow(ctx context.Context, i *item, l Light, m move) (left boo
 // scan presents a tag, reads the light and takes the tag away. A light that will
 // change by itself is waited for with the tag on the reader.
 func (p *person) scan(ctx context.Context, tag string) (Light, error) {
-	shown, err := p.station.Present(tag)
+	told := p.station.notesTold(tag)
+	shown, err := p.station.Present(tagFor(p.station.kind, tag))
 	if err != nil {
 		p.line.log.trouble(p.station.Gateway, "presenting a tag: %v", err)
 		return Light{}, err
@@ -142,6 +158,9 @@ func (p *person) scan(ctx context.Context, tag string) (Light, error) {
 	}
 	if d, ok := shown.Delay(); ok {
 		p.measured(d)
+	}
+	if p.lone.Load() && (l.Word == TakenIn || l.Word == Completed) {
+		p.wait(ctx, noteTime, func() bool { return p.station.notesTold(tag) > told })
 	}
 	p.pause(ctx, glance+time.Duration(p.random.Int64N(int64(glance))))
 	return l, nil
@@ -196,6 +215,8 @@ func (p *person) shelve(i *item) {
 
 // tap taps the badge until the light says ON SHIFT.
 func (p *person) tap(ctx context.Context) {
+	p.badge.Lock()
+	defer p.badge.Unlock()
 	for range 4 {
 		l, err := p.scan(ctx, Badge)
 		if err == nil && l.Word == OnShift {

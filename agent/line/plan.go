@@ -15,11 +15,12 @@ const (
 	FaultBrokerLoss   = "broker-loss"   // a gateway loses its broker and works on
 	FaultReaderUnplug = "reader-unplug" // readers are unplugged during work
 	FaultKill         = "kill"          // gateways are killed, the broker's host among them
+	FaultIsland       = "island"        // the last three stations are cut off from everybody and pass items on over their tags
 )
 
 // AllFaults lists them in the order of their description.
 func AllFaults() []string {
-	return []string{FaultWrongStation, FaultBadWeight, FaultBrokerLoss, FaultReaderUnplug, FaultKill}
+	return []string{FaultWrongStation, FaultBadWeight, FaultBrokerLoss, FaultReaderUnplug, FaultKill, FaultIsland}
 }
 
 // ErrPlan is wrapped by every refusal of what a run was asked for.

@@ -23,7 +23,7 @@ const (
 
 // profileOf writes a gateway's profile. broker is where the broker listens, cable
 // where the gateway finds it.
-func profileOf(p Place, broker, cable string, unsafeNoSync bool) []byte {
+func profileOf(p Place, reader, broker, cable string, unsafeNoSync bool) []byte {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("# Gateway %s of the demo.", p.Gateway)
@@ -45,20 +45,23 @@ func profileOf(p Place, broker, cable string, unsafeNoSync bool) []byte {
 	if p.Scale {
 		say("scale0 = \"./%s\"", scaleName)
 	}
-	reader := "bench"
+	name := "bench"
 	if p.Gateway == Dock {
-		reader = "gate"
+		name = "gate"
 	}
-	say("\n[[reader]]\nname = %q\nmisses = 2\nhold = \"150ms\"", reader)
+	say("\n[[reader]]\nname = %q\ndevice = %q\nport = \"reader0\"\nmisses = 2", name, reader)
+	if reader != ReaderASCII125 {
+		say("hold = \"150ms\"")
+	}
 	say("\n[[light]]\nname = \"stack\"\nkind = \"lines\"\nfd = %d", lightFD)
-	say("\n[badges]\n%s = %q", Badge, Operator)
+	say("\n[badges]\n%s = %q", tagFor(reader, Badge), Operator)
 	if p.Gateway == Assembly {
 		say("\n[[task]]\nname = \"fasten\"\ntext = \"Drive in all screws, then scan again.\"")
 	}
 	if p.Gateway == Intake {
 		say("\n[intake]")
 		for _, x := range [][3]string{{housingPrefix, "WO-HOUSING", "H-"}, {coverPrefix, "WO-COVER", "C-"}, {pinPrefix, "WO-PIN", "P-"}} {
-			say("[[intake.rule]]\ntag_prefix = %q\norder = %q\nlabel_prefix = %q", x[0], x[1], x[2])
+			say("[[intake.rule]]\ntag_prefix = %q\norder = %q\nlabel_prefix = %q", prefixFor(reader, x[0]), x[1], x[2])
 		}
 	}
 	say("\n[broker]\nurls = [\"mqtt://%s\"]", cable)

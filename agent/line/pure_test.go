@@ -70,13 +70,53 @@ func TestParseLight(t *testing.T) {
 	}
 }
 
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	mixed, err := ParseReaders(" pn532,ascii125, m100")
+	if err != nil || len(mixed) != 3 {
+		t.Fatalf("%v, %v", mixed, err)
+	}
+	for _, bad := range []string{"", "pn532,,m100", "barcode"} {
+		if got, err := ParseReaders(bad); !errors.Is(err, ErrPlan) {
+			t.Errorf("%q: %v, %v", bad, got, err)
+		}
+	}
+	c := Config{Readers: mixed}
+	for gateway, want := range map[string]string{Intake: ReaderPN532, Drilling1: ReaderASCII125, Drilling2: ReaderM100, Assembly: ReaderPN532, Dock: ReaderPN532} {
+		if got := c.readerAt(gateway); got != want || (Config{}).readerAt(gateway) != ReaderPN532 {
+			t.Errorf("%s has %s, want %s", gateway, got, want)
+		}
+	}
+	if err := c.checkReaders(plan{faults: []string{FaultIsland}}); !errors.Is(err, ErrPlan) {
+		t.Errorf("an island whose readers cannot write: %v", err)
+	}
+	if err := errors.Join(c.checkReaders(plan{}), Config{}.checkReaders(plan{faults: []string{FaultIsland}})); err != nil {
+		t.Error(err)
+	}
+	for kind, size := range map[string]int{ReaderPN532: 14, ReaderASCII125: 10, ReaderM100: 24} {
+		seen := map[string]bool{}
+		for _, tag := range []string{"04A00000000001", "04A00000000002", "04C00000000001", Badge} {
+			got := tagFor(kind, tag)
+			if len(got) != size || seen[got] {
+				t.Errorf("%s for %s: %s", kind, tag, got)
+			}
+			seen[got] = true
+			if prefix := prefixFor(kind, tag[:3]); tag != Badge && !strings.HasPrefix(got, prefix) {
+				t.Errorf("%s for %s: %s does not begin with %s", kind, tag, got, prefix)
+			}
+		}
+	}
+}
+
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
-		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.":                         true,
-		"RED SET ASIDE (weight) H-1 tag 04A0: Put the item aside for quality.":            true,
-		"RED WRONG STATION H-1 tag 04A0: Take it to DOCK (ship).":                         false,
-		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.; CAN BE SCANNED NOW P-2": false,
+		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.":                                          true,
+		"RED SET ASIDE (weight) H-1 tag 04A0: Put the item aside for quality.":                             true,
+		"RED WRONG STATION H-1 tag 04A0: Take it to DOCK (ship).":                                          false,
+		"GREEN ACCEPTED H-1 tag 04A0: Do drill, then scan again.; CAN BE SCANNED NOW P-2":                  false,
+		"GREEN ACCEPTED ON TAG H-1 tag 04A0: the note of drilling-1 on the tag; Do pack, then scan again.": true,
+		"GREEN COMPLETED H-1 tag 04A0: Take it to DOCK (ship); no note is on the tag: the tag is full":     false,
 		"IDLE":                      false,
 		"IDLE CAN BE SCANNED NOW P": false,
 	} {

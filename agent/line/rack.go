@@ -31,6 +31,26 @@ func (r *rack) put(i *item, from time.Time) {
 	r.more = make(chan struct{})
 }
 
+// wake has everybody who waits look again at what is wanted.
+func (r *rack) wake() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.more)
+	r.more = make(chan struct{})
+}
+
+// count returns how many of the pieces are wanted.
+func (r *rack) count(wanted func(*item) bool) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.slots {
+		if wanted(s.item) {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *rack) len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

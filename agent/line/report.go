@@ -23,6 +23,8 @@ type Report struct {
 	Verify        string        `json:"verify"` // ok, or the first fault
 	LightsSeen    int           `json:"lights_seen"`
 	LightsMissing int           `json:"lights_missing_elsewhere"`
+	OnTags        int           `json:"accepted_on_tags"` // by the note on the tag, while the report was away
+	OnTagsMatched int           `json:"on_tags_matched"`  // of these: the report came, and is as the note said
 	ScanToLight   Quantiles     `json:"scan_to_light_ms"`
 	Faults        []FaultReport `json:"faults"`
 }
@@ -67,7 +69,7 @@ func reportFaults(records []*FaultRecord) []FaultReport {
 
 // expectedFaults is how many of each kind a run must show.
 func (p plan) expectedFaults() map[string]int {
-	n := map[string]int{FaultBadWeight: 2, FaultBrokerLoss: 1, FaultReaderUnplug: unplugs, FaultKill: kills}
+	n := map[string]int{FaultBadWeight: 2, FaultBrokerLoss: 1, FaultReaderUnplug: unplugs, FaultKill: kills, FaultIsland: 1}
 	for _, piece := range p.pieces {
 		if piece.detour != nil {
 			n[FaultWrongStation]++
@@ -100,6 +102,9 @@ func shortcomings(r Report, p plan) []string {
 	}
 	if r.LightsMissing > 0 {
 		say("%d lights claimed a record that no other gateway has", r.LightsMissing)
+	}
+	if r.OnTagsMatched != r.OnTags {
+		say("%d items went on by the notes on their tags, %d of them match their reports", r.OnTags, r.OnTagsMatched)
 	}
 	if r.LightsSeen == 0 {
 		say("no light was seen")

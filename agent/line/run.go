@@ -54,6 +54,9 @@ func Run(ctx context.Context, cfg RunConfig) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if err := cfg.Line.checkReaders(p); err != nil {
+		return Report{}, err
+	}
 	cfg.Phase("founding a network of seven gateways")
 	l, err := New(cfg.Line)
 	if err != nil {
@@ -140,6 +143,9 @@ func (r *run) compare(ctx context.Context) error {
 	for _, l := range lost {
 		r.fails("%s %s: no other gateway has a record of %q", l.Gateway, l.Shown.Format("15:04:05.000"), l.Text)
 	}
+	if err := r.handoffs(ctx); err != nil {
+		return err
+	}
 	observer := r.line.Station(Packing)
 	err = observer.ask(ctx, func(ctx context.Context, d agent.Desk) error {
 		st, err := d.Stats(ctx)
@@ -156,7 +162,7 @@ func (r *run) compare(ctx context.Context) error {
 		return fmt.Errorf("asking %s: %w", observer.Gateway, err)
 	}
 	for _, p := range r.plan.pieces {
-		history, err := observer.History(ctx, p.tag)
+		history, err := observer.History(ctx, tagFor(r.line.Station(Intake).kind, p.tag))
 		if err != nil && !errors.Is(err, agent.ErrNotFound) {
 			return err
 		}

@@ -40,6 +40,9 @@ func (c *crew) sabotages() []func(context.Context, *rand.Rand) {
 	if c.plan.has(FaultKill) {
 		all = append(all, func(ctx context.Context, r *rand.Rand) { c.killGateways(ctx, b, r) })
 	}
+	if c.plan.has(FaultIsland) {
+		all = append(all, func(ctx context.Context, r *rand.Rand) { c.island(ctx, b) })
+	}
 	return all
 }
 

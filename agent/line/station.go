@@ -24,7 +24,8 @@ type Station struct {
 	dir     string
 	process process
 	reader  *emulate.Socket
-	field   *emulate.PN532
+	kind    string // of its reader
+	field   field
 	scale   *emulate.Socket // nil: none
 	pan     *emulate.Scale
 	cable   *cable
@@ -129,7 +130,8 @@ type Presentation struct {
 	delay    time.Duration // from read to the first light; 0: not measured
 }
 
-// Present puts a tag on the reader: its identifier in hex, of 4 or 7 bytes.
+// Present puts a tag on the reader: its identifier in hex, as the station's reader
+// tells it.
 func (s *Station) Present(tag string) (*Presentation, error) {
 	p := &Presentation{station: s, tag: strings.ToUpper(tag), watcher: newWatcher()}
 	s.mu.Lock()
@@ -140,7 +142,7 @@ func (s *Station) Present(tag string) (*Presentation, error) {
 	s.presented = p
 	s.watchers[p.watcher] = true
 	s.mu.Unlock()
-	if err := s.field.Present(p.tag, ""); err != nil {
+	if err := s.field.present(p.tag); err != nil {
 		s.forget(p)
 		return nil, fmt.Errorf("station %s: %w", s.Station, err)
 	}
@@ -182,7 +184,7 @@ func (p *Presentation) Delay() (d time.Duration, ok bool) {
 func (p *Presentation) Lift(ctx context.Context) {
 	s := p.station
 	p.watcher.drain()
-	if err := s.field.Remove(p.tag); err == nil {
+	if err := s.field.remove(p.tag); err == nil {
 		_, _ = p.watcher.wait(ctx, darkness, func(l Light) bool { return l.Word == "" || l.Word == ReaderDown || l.Word == Fault })
 	}
 	s.forget(p)

@@ -45,8 +45,10 @@ func TestChooseByButtons(t *testing.T) {
 	p, drill := shared(t, station.Next, station.Confirm, station.Cancel)
 	tell(t, p,
 		row{what: "nothing is asked", at: drill, do: inTurn(push(station.Confirm), push(station.Next), push(station.Cancel), push(station.Choose1))},
-		row{what: "asked", at: drill, do: put("T2"), lights: "amber", logs: "scan.choose",
-			says: "CHOOSE tag T2: expected one open item with this tag; found 2: 1 T2, 2 T3; next shows one after the other, confirm takes the one shown; Choose the item"},
+		row{
+			what: "asked", at: drill, do: put("T2"), lights: "amber", logs: "scan.choose",
+			says: "CHOOSE tag T2: expected one open item with this tag; found 2: 1 T2, 2 T3; next shows one after the other, confirm takes the one shown; Choose the item",
+		},
 		row{what: "no option is shown yet", at: drill, do: push(station.Confirm), says: "found 2:"},
 		row{what: "the first", at: drill, do: push(station.Next), lights: "amber", says: "CHOOSE 1 of 2: T2 (tag T2): confirm takes it, next shows another"},
 		row{what: "too quick to have been seen", at: drill, do: pushNow(station.Confirm), says: "CHOOSE 1 of 2"},

@@ -81,7 +81,7 @@ func (s *step) act(p *spot, c *presentation, d ledger.Decision) {
 		}
 		d.Found = cmp.Or(c.problem, d.Found)
 	}
-	if c.unread != "" && (d.Kind == ledger.Wait || d.Kind == ledger.UnknownTag) {
+	if c.unread != "" && (d.Kind == ledger.Wait || d.Kind == ledger.UnknownTag || d.Kind == ledger.WrongPlace) {
 		d.Found += "; the note on its tag cannot be read: " + c.unread
 	}
 	switch {

@@ -17,6 +17,7 @@ const (
 	maxAccepted = 1024 // items with the time of their light
 	maxStale    = 8    // decisions anew before a scan is given up
 	maxShift    = 8    // operators on shift
+	maxKinds    = 16   // problems of kinds of tags on one reader
 )
 
 // Machine is the state of one station. Step is its only method that changes it.
@@ -44,6 +45,7 @@ type spot struct {
 	tags   []string // in the field, badges left out, in order of arrival
 	// unwritten is why the last note could not be written; empty: it was.
 	unwritten string
+	kinds     []string // problems of kinds of tags that were told
 	// scans holds the one that is decided or shown and, while its record is
 	// under way, those that came after it.
 	scans []*presentation
@@ -119,6 +121,17 @@ func (m *Machine) Down() []string {
 	return names
 }
 
+// On returns the tags that lie on a reader, badges left out, in the order in which
+// they came: the last one counts.
+func (m *Machine) On(reader string) []string {
+	for _, s := range m.spots {
+		if s.reader == reader {
+			return slices.Clone(s.tags)
+		}
+	}
+	return nil
+}
+
 // Step takes one event at now, which carries the monotonic clock, and returns
 // what is to be done in order. Between an Append and its Sealed other events may
 // come; a gateway that answers at once makes them rare.
@@ -131,10 +144,16 @@ func (m *Machine) Step(now time.Time, v View, e Event) []Effect {
 		s.present(e)
 	case Departed:
 		s.departed(e)
+	case Unnamed:
+		s.unnamed(e)
 	case ReaderDown:
 		s.readerDown(e)
 	case ReaderUp:
 		s.readerUp(e)
+	case ReaderExplained:
+		s.readerExplained(e)
+	case Weak:
+		s.weak(e)
 	case Weighed:
 		s.weighed(e)
 	case NoteRead:

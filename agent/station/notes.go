@@ -52,21 +52,44 @@ func (s *step) handOver(p *spot, c *presentation, d ledger.Decision) {
 }
 
 // noteWritten tells what became of a note. The report is on the disk whatever
-// that was. A reader whose tags have no room says so once, not for every piece.
+// that was. What a kind of tags has no room for is said once, not for every piece.
 func (s *step) noteWritten(e NoteWritten) {
 	p := s.m.spot(e.Reader)
 	was := p.unwritten
-	p.unwritten = e.Problem
+	if e.Kind == "" {
+		p.unwritten = e.Problem
+	} else if p.toldOf(e.Kind + ": " + e.Problem) {
+		return
+	}
 	fields := []Field{{journal.KeyItem, e.Item}, {journal.KeyTag, e.Tag}, {journal.KeyReader, e.Reader}}
-	switch e.Problem {
-	case "":
+	switch {
+	case e.Problem == "":
 		s.log(journal.NoteWritten, "the hand-off note of "+e.Item+" is on tag "+e.Tag, fields...)
-	case was:
+	case e.Kind == "" && e.Problem == was:
 	default:
 		fields = append(fields, Field{journal.KeyReason, e.Problem}, Field{journal.KeyRemedy, e.Remedy})
-		s.log(journal.NoteUnwritten, "no hand-off note on tag "+e.Tag+" of "+e.Item+": "+e.Problem, fields...)
-		s.tellUnwritten(e)
+		words := "no hand-off note on tag " + e.Tag + " of " + e.Item + ": " + e.Problem
+		if e.Kind != "" {
+			words += " (" + e.Kind + ")"
+		}
+		s.log(journal.NoteUnwritten, words, fields...)
+		if !e.Aside {
+			s.tellUnwritten(e)
+		}
 	}
+}
+
+// toldOf reports whether a problem of a kind of tags was told before at this
+// reader, and notes that it is.
+func (p *spot) toldOf(problem string) bool {
+	if slices.Contains(p.kinds, problem) {
+		return true
+	}
+	if len(p.kinds) == maxKinds {
+		p.kinds = slices.Delete(p.kinds, 0, 1)
+	}
+	p.kinds = append(p.kinds, problem)
+	return false
 }
 
 // tellUnwritten adds to the words about a piece that its tag carries no note; the

@@ -106,6 +106,39 @@ func TestNoteNotRead(t *testing.T) {
 	}
 }
 
+// TestNoteOfKind tells once what a kind of tags has no room for, whatever comes in
+// between, and leaves the light alone where nobody there can do anything.
+func TestNoteOfKind(t *testing.T) {
+	_, step, _ := noteStation(true)
+	ask, _ := find[ReadNote](step(Arrived{Reader: "in", Tag: "T-1"}))
+	step(NoteRead{Serial: ask.Serial})
+	for i, s := range []struct {
+		kind, problem string
+		aside         bool
+		log, light    bool
+	}{
+		{"Ultralight", "no room", false, true, true},
+		{"", "", false, true, false},
+		{"Ultralight", "no room", false, false, false},
+		{"NTAG213", "no room", false, true, true},
+		{"NTAG213", "locked", true, true, false},
+		{"Ultralight", "no room", false, false, false},
+	} {
+		effects := step(NoteWritten{Reader: "in", Tag: "T-1", Item: "T-1", Kind: s.kind, Problem: s.problem, Aside: s.aside})
+		_, log := find[Log](effects)
+		if _, light := find[Show](effects); log != s.log || light != s.light {
+			t.Errorf("%d %+v: log %t, light %t", i, s, log, light)
+		}
+	}
+	m, step, _ := noteStation(true)
+	for n := range 3 * maxKinds {
+		step(NoteWritten{Reader: "in", Tag: "T-1", Item: "T-1", Kind: string(rune('A' + n)), Problem: "no room"})
+	}
+	if n := len(m.spot("in").kinds); n != maxKinds {
+		t.Errorf("%d kinds are remembered", n)
+	}
+}
+
 // TestNoteWritten tells of each note that is on its tag, and once for each cause
 // of those that are not.
 func TestNoteWritten(t *testing.T) {

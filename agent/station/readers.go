@@ -87,6 +87,23 @@ func (s *step) liftAgain(p *spot, tag, why string) {
 		Field{journal.KeyTag, tag}, Field{journal.KeyReader, p.reader})
 }
 
+// unnamed answers for a tag of which nobody knows whose it is. It takes the place of
+// what was shown before, as every tag does.
+func (s *step) unnamed(e Unnamed) {
+	p := s.m.spot(e.Reader)
+	s.release(p)
+	const word = "UNREADABLE TAG"
+	aspect := Amber
+	if p.down {
+		aspect = Fault
+	}
+	s.show(nil, Signal{
+		Aspect: aspect, Word: word, Reader: e.Reader, Tag: e.Tag, Text: fmt.Sprintf("%s tag %s: %s; %s", word, e.Tag, e.Why, e.Remedy),
+	})
+	s.log(journal.ScanUnnamed, "tag "+e.Tag+" names no item here: "+e.Why, Field{journal.KeyTag, e.Tag}, Field{journal.KeyReader, e.Reader},
+		Field{journal.KeyReason, e.Why}, Field{journal.KeyRemedy, e.Remedy})
+}
+
 func (s *step) departed(e Departed) {
 	p := s.m.spot(e.Reader)
 	p.leave(e.Tag)
@@ -145,7 +162,30 @@ func (s *step) readerDown(e ReaderDown) {
 		c.gone = true
 	}
 	s.release(p)
-	s.rest("READER DOWN", p.reader, fmt.Sprintf("%s: %s; nothing on it is seen until it answers again", p.reader, e.Why))
+	s.sayDown(p, e.Why)
+}
+
+// readerExplained says it once more, now that more is known.
+func (s *step) readerExplained(e ReaderExplained) {
+	if p := s.m.spot(e.Reader); p.down {
+		s.sayDown(p, e.Why)
+	}
+}
+
+func (s *step) sayDown(p *spot, why string) {
+	s.rest("READER DOWN", p.reader, fmt.Sprintf("%s: %s; nothing on it is seen until it answers again", p.reader, why))
+}
+
+// weak asks to have a tag moved, beside what is shown of it.
+func (s *step) weak(e Weak) {
+	lit, sig := s.m.lit, s.m.last
+	if lit.Reader != e.Reader || lit.Tag != e.Tag || sig.Reader != e.Reader || sig.Tag != e.Tag {
+		return
+	}
+	sig.Aspect = lit.Aspect
+	sig.Text += "; hold it closer to " + e.Reader + ", it is read only now and then"
+	s.m.lit, s.m.last = sig, sig
+	s.do(Show{sig})
 }
 
 // readerUp ends an outage. What was said of tags before it holds: one that still

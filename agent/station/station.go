@@ -71,9 +71,16 @@ type (
 	Present struct{ Reader, Tag string }
 	// Departed: a tag has left the reader.
 	Departed struct{ Reader, Tag string }
+	// Unnamed: a tag was put on a reader, and what counts of it there cannot be told.
+	// Tag is its identifier. It leaves as any other.
+	Unnamed struct{ Reader, Tag, Why, Remedy string }
 	// ReaderDown and ReaderUp: a reader was lost, is back.
 	ReaderDown struct{ Reader, Why string }
 	ReaderUp   struct{ Reader string }
+	// ReaderExplained: it was found out why a reader that is down does not answer.
+	ReaderExplained struct{ Reader, Why string }
+	// Weak: a tag that lies on a reader is read only now and then.
+	Weak struct{ Reader, Tag string }
 	// Weighed answers Weigh. Problem is empty or says why there is no weight.
 	Weighed struct {
 		Serial     int
@@ -94,10 +101,14 @@ type (
 		Problem string
 	}
 	// NoteWritten answers WriteNote. Problem is empty or says why nothing is on the
-	// tag, Remedy what to do.
+	// tag, Remedy what to do. Kind, if any, is the kind of tags that all have the
+	// problem: it is told once. Aside: nobody at the station can do anything about
+	// it, so that the journal alone is told.
 	NoteWritten struct {
 		Reader, Tag, Item string
 		Problem, Remedy   string
+		Kind              string
+		Aside             bool
 	}
 	// Changed: the ledger has something new, or the roster.
 	Changed struct{}
@@ -134,23 +145,26 @@ type (
 	}
 )
 
-func (Arrived) event()      {}
-func (Present) event()      {}
-func (Departed) event()     {}
-func (ReaderDown) event()   {}
-func (ReaderUp) event()     {}
-func (Weighed) event()      {}
-func (Sealed) event()       {}
-func (NoteRead) event()     {}
-func (NoteWritten) event()  {}
-func (Changed) event()      {}
-func (Opened) event()       {}
-func (Chosen) event()       {}
-func (Entered) event()      {}
-func (Stored) event()       {}
-func (Cancelled) event()    {}
-func (Pushed) event()       {}
-func (Reconfigured) event() {}
+func (Arrived) event()         {}
+func (Present) event()         {}
+func (Departed) event()        {}
+func (Unnamed) event()         {}
+func (ReaderDown) event()      {}
+func (ReaderUp) event()        {}
+func (ReaderExplained) event() {}
+func (Weak) event()            {}
+func (Weighed) event()         {}
+func (Sealed) event()          {}
+func (NoteRead) event()        {}
+func (NoteWritten) event()     {}
+func (Changed) event()         {}
+func (Opened) event()          {}
+func (Chosen) event()          {}
+func (Entered) event()         {}
+func (Stored) event()          {}
+func (Cancelled) event()       {}
+func (Pushed) event()          {}
+func (Reconfigured) event()    {}
 
 // Outcome of an Append.
 type Outcome uint8

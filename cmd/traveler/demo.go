@@ -18,6 +18,7 @@ import (
 type demoFlags struct {
 	items     int
 	faults    string
+	readers   string
 	seed      uint64
 	keep      bool
 	exit      bool
@@ -30,7 +31,7 @@ const demoFaults = line.FaultWrongStation + "," + line.FaultBadWeight + "," + li
 func (a *app) demoCommand() *cobra.Command {
 	var f demoFlags
 	c := a.command("demo", "A line of seven stations on this machine", `demo runs the main job on one machine: seven stations, each a travelerd of its
-own with its key, profile, replica and an emulated PN532 on a pseudo-terminal.
+own with its key, profile, replica and an emulated reader on a pseudo-terminal.
 People are played: they carry housings, pins and covers from intake to the dock.
 At the end every replica is verified and compared, and every light that claimed a
 record is looked for in the replica of another gateway.
@@ -41,6 +42,7 @@ Exit code 1 tells that anything fell short.`, func(ctx context.Context, _ []stri
 	flags := c.Flags()
 	flags.IntVar(&f.items, "items", 12, "pieces taken in, parts included: a multiple of 3")
 	flags.StringVar(&f.faults, "fault", demoFaults, "what goes wrong: "+strings.Join(line.AllFaults(), ",")+`, or ""`)
+	flags.StringVar(&f.readers, "readers", line.ReaderPN532, "readers of the stations, in turn: "+strings.Join(line.ReaderKinds(), ","))
 	flags.Uint64Var(&f.seed, "seed", 1, "what people choose follows from it")
 	flags.BoolVar(&f.keep, "keep", false, "leave the line running until Ctrl-C")
 	flags.BoolVar(&f.exit, "exit-when-done", false, "end when the work is done, as without --keep")
@@ -55,6 +57,10 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return usage(hintf(err, "give a list divided by commas, such as --fault kill,broker-loss"))
 	}
+	readers, err := line.ParseReaders(f.readers)
+	if err != nil {
+		return usage(hintf(err, "give a list divided by commas, such as --readers pn532,ascii125,m100"))
+	}
 	if f.travelerd == "" {
 		if f.travelerd, err = line.FindDaemon(); err != nil {
 			return hintf(err, "make build puts both programs into bin/; or name it: --travelerd PATH")
@@ -66,7 +72,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	}
 	show := newDemoScreen(a)
 	cfg := line.RunConfig{
-		Line: line.Config{Dir: dir, Daemon: f.travelerd, OnLight: show.light}, Items: f.items, Faults: faults, Seed: f.seed,
+		Line: line.Config{Dir: dir, Daemon: f.travelerd, Readers: readers, OnLight: show.light}, Items: f.items, Faults: faults, Seed: f.seed,
 		Phase: show.phase, Ready: show.begin,
 	}
 	if f.keep {
@@ -121,6 +127,9 @@ func (a *app) demoSummary(r line.Report, dir, sample string) {
 	s.value("replicas", fmt.Sprintf("equal: %v, verify: %s", r.ReplicasEqual, r.Verify))
 	s.value("lights", fmt.Sprintf("%d seen, %d of them without a record in another gateway's replica", r.LightsSeen, r.LightsMissing))
 	s.value("scan to light", fmt.Sprintf("%.1f ms half of the time, %.1f ms at most but for one in a hundred", r.ScanToLight.P50, r.ScanToLight.P99))
+	if r.OnTags > 0 {
+		s.value("over tags", fmt.Sprintf("%d times an item went on by the note on its tag, %d of them matched by its report", r.OnTags, r.OnTagsMatched))
+	}
 	for _, f := range r.Faults {
 		s.value(f.Kind, f.Station+": "+f.Effect)
 	}

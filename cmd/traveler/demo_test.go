@@ -37,6 +37,8 @@ func TestDemoRefusals(t *testing.T) {
 		want string
 	}{
 		{"unknown fault", []string{"--fault", "flood"}, exitUsage, `no fault "flood", there are: wrong-station`},
+		{"unknown reader", []string{"--readers", "pn532,barcode"}, exitUsage, `no reader "barcode", there are: pn532, ascii125, m100`},
+		{"an island of readers that cannot write", []string{"--readers", "ascii125", "--fault", "island", "--travelerd", "true"}, exitUsage, "leave out one of both"},
 		{"items that make no assembly", []string{"--items", "7", "--travelerd", "true"}, exitUsage, "multiple of 3"},
 		{"kept and not kept", []string{"--keep", "--exit-when-done"}, exitUsage, "keep"},
 		{"an argument", []string{"twice"}, exitUsage, "twice"},
@@ -101,7 +103,7 @@ func TestDemoJSON(t *testing.T) {
 			}
 		}
 	}
-	if len(faults) != 2 || len(got) != 16 {
+	if len(faults) != 2 || len(got) != 18 {
 		t.Errorf("%d faults, %d keys\n%s", len(faults), len(got), out)
 	}
 	// What the summary tells people to try works.

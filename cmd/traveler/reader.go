@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"traveler.example/drivers"
-	"traveler.example/drivers/pn532"
 )
 
 // settle is how long a reader that has come up is given to tell what lies on it.
@@ -19,37 +18,15 @@ const settle = 300 * time.Millisecond
 
 func (a *app) readerCommand() *cobra.Command {
 	return a.group("reader", "Try a reader on a port",
-		"Try a reader. Only the port that is named is opened and written to.", a.readerProbe(), a.readerWatch())
+		`Try a reader. PORT is a serial port, best one of /dev/serial/by-id, an SPI port
+(/dev/spidev0.0), an I2C bus (/dev/i2c-1), an input device (/dev/input/by-id/…) or
+HOST:PORT of a reader on the network. Only the port that is named is opened and
+written to. Which reader it is, is found out; --device says it, and is quicker.`,
+		a.readerProbe(), a.readerWatch(), a.readerRead(), a.readerWrite(), a.readerRecord(), a.readerPlay())
 }
 
-// readerFlags name a reader.
-type readerFlags struct {
-	port, device string
-	baud         int
-}
-
-func (f *readerFlags) add(c *cobra.Command) *cobra.Command {
-	c.Flags().StringVar(&f.port, "port", "", "device path, best one of /dev/serial/by-id")
-	c.Flags().StringVar(&f.device, "device", "pn532", "driver")
-	c.Flags().IntVar(&f.baud, "baud", pn532.DefaultBaud, "line speed in bit/s")
-	_ = c.MarkFlagRequired("port") // the flag is defined above
-	return c
-}
-
-func (f *readerFlags) open() (drivers.Reader, error) {
-	if f.device != "pn532" {
-		return nil, usage(hintf(fmt.Errorf("--device %q has no driver", f.device), "readers with a driver: pn532"))
-	}
-	return pn532.New(pn532.Config{Name: "reader", Port: f.port, Open: drivers.Serial{Path: f.port, Baud: f.baud}.Open})
-}
-
-// run hands each event of the reader to see until that is done or fails, or ctx
-// ends.
-func (f *readerFlags) run(ctx context.Context, see func(r drivers.Reader, e drivers.Event) (done bool, err error)) error {
-	r, err := f.open()
-	if err != nil {
-		return err
-	}
+// watchDevice hands each event of a device to see until that is done or fails, or ctx ends.
+func watchDevice(ctx context.Context, r drivers.Device, see func(drivers.Event) (done bool, err error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	events, ended := make(chan drivers.Event), make(chan error, 1)
 	go func() { ended <- r.Run(ctx, events) }()
@@ -68,7 +45,7 @@ func (f *readerFlags) run(ctx context.Context, see func(r drivers.Reader, e driv
 		case <-ctx.Done():
 			return ctx.Err()
 		case e := <-events:
-			if done, err := see(r, e); done || err != nil {
+			if done, err := see(e); done || err != nil {
 				return err
 			}
 		}
@@ -77,10 +54,12 @@ func (f *readerFlags) run(ctx context.Context, see func(r drivers.Reader, e driv
 
 // probed is what reader probe prints for programs.
 type probed struct {
-	Port   string      `json:"port"`
-	Device string      `json:"device"`
-	Model  string      `json:"model"`
-	Tags   []probedTag `json:"tags"`
+	Port    string      `json:"port"`
+	Device  string      `json:"device"`
+	Model   string      `json:"model"`
+	Baud    int         `json:"baud,omitempty"` // of serial ports
+	Tags    []probedTag `json:"tags"`
+	Profile string      `json:"profile"` // lines for the profile
 }
 
 type probedTag struct {
@@ -90,43 +69,71 @@ type probedTag struct {
 
 func (a *app) readerProbe() *cobra.Command {
 	var f readerFlags
-	c := a.command("probe --port PORT", "Say what reader is on a port and which tags lie on it", "",
-		func(ctx context.Context, _ []string) error {
-			doc, err := a.probe(ctx, &f)
-			if errors.Is(err, errUsage) {
-				return err
-			}
+	c := a.command("probe PORT", "Say which device is on a port, and which tags lie on it",
+		`Say which reader or scale is on a port, with the lines that it needs in the
+profile. A serial port is listened at first, for some readers speak by themselves;
+then it is asked at the usual speeds, the least disturbing question first. That
+takes some ten seconds where nothing answers. Nothing is changed in the device.`,
+		func(ctx context.Context, args []string) error {
+			doc, err := a.probe(ctx, args[0], f)
 			if err != nil {
-				return fmt.Errorf("no %s answers on %s: %w", f.device, f.port, err)
+				return portHint(args[0], err)
 			}
-			return a.print(doc, func(w io.Writer) {
-				fmt.Fprintf(w, "%s on %s\n", doc.Model, doc.Port)
-				for _, tag := range doc.Tags {
-					fmt.Fprintf(w, "tag %s (%s)\n", tag.ID, tag.Technology)
-				}
-				if len(doc.Tags) == 0 {
-					fmt.Fprintln(w, "no tag on it")
-				}
-			})
+			return a.print(doc, doc.print)
 		})
 	return f.add(c)
 }
 
-// probe waits for the reader to come up, and a little longer for the tags that
-// lie on it.
-func (a *app) probe(ctx context.Context, f *readerFlags) (probed, error) {
-	doc := probed{Port: f.port, Device: f.device, Tags: []probedTag{}}
+func (d probed) print(w io.Writer) {
+	fmt.Fprintf(w, "%s on %s", cmp.Or(d.Model, d.Device), d.Port)
+	if d.Baud != 0 {
+		fmt.Fprintf(w, ", %d baud", d.Baud)
+	}
+	fmt.Fprintln(w)
+	for _, tag := range d.Tags {
+		fmt.Fprintf(w, "tag %s (%s)\n", tag.ID, tag.Technology)
+	}
+	if len(d.Tags) == 0 && !isScale(d.Device) {
+		fmt.Fprintln(w, "no tag on it")
+	}
+	fmt.Fprintf(w, "\nin the profile:\n\n%s", d.Profile)
+}
+
+// probe finds out what is on the port, and which tags lie on it.
+func (a *app) probe(ctx context.Context, port string, f readerFlags) (probed, error) {
+	found, err := f.find(ctx, port)
+	if err != nil {
+		return probed{}, err
+	}
+	doc := probed{Port: port, Device: found.device, Model: found.model, Baud: found.baud, Tags: []probedTag{}}
+	if !isScale(found.device) {
+		if err := a.lookAround(ctx, port, f, found, &doc); err != nil {
+			return doc, err
+		}
+	}
+	doc.Profile = found.profile(stable(port))
+	return doc, nil
+}
+
+// lookAround waits for the reader to come up, and a little longer for the tags
+// that lie on it.
+func (a *app) lookAround(ctx context.Context, port string, f readerFlags, found found, doc *probed) error {
+	r, err := f.driver(port, found, nil)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	up := false
-	err := f.run(ctx, func(r drivers.Reader, e drivers.Event) (bool, error) {
+	err = watchDevice(ctx, r, func(e drivers.Event) (bool, error) {
 		switch e.Kind {
 		case drivers.Up:
-			up, doc.Model = true, r.Info().Model
+			up, doc.Model = true, cmp.Or(r.Info().Model, doc.Model)
 			time.AfterFunc(settle, cancel)
 		case drivers.Down:
-			return true, e.Err
+			return true, fmt.Errorf("no %s answers on %s: %w", found.device, port, e.Err)
 		case drivers.Present, drivers.Arrived:
+			doc.Model = cmp.Or(r.Info().Model, doc.Model) // some show what they are by what they say
 			doc.Tags = append(doc.Tags, probedTag{e.Tag.ID, string(e.Tag.Technology)})
 		}
 		return false, nil
@@ -134,7 +141,7 @@ func (a *app) probe(ctx context.Context, f *readerFlags) (probed, error) {
 	if up && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return doc, err
+	return err
 }
 
 // watched is one event as reader watch prints it for programs.
@@ -151,21 +158,34 @@ type watched struct {
 func (a *app) readerWatch() *cobra.Command {
 	var f readerFlags
 	var events int
-	c := a.command("watch --port PORT", "Show what a reader sees, until interrupted",
+	c := a.command("watch PORT", "Show what a reader sees, until interrupted",
 		"Show what a reader sees: tags that lie on it, arrive and depart, and the reader's own ups and downs. --json prints one object a line.",
-		func(ctx context.Context, _ []string) error {
-			seen := 0
-			err := f.run(ctx, func(r drivers.Reader, e drivers.Event) (bool, error) {
-				seen++
-				return events > 0 && seen >= events, a.printEvent(r, e)
-			})
-			if errors.Is(err, context.Canceled) {
-				return nil // a person has seen enough
+		func(ctx context.Context, args []string) error {
+			found, err := f.find(ctx, args[0])
+			if err != nil {
+				return portHint(args[0], err)
 			}
-			return err
+			r, err := f.driver(args[0], found, nil)
+			if err != nil {
+				return err
+			}
+			return a.watch(ctx, r, events)
 		})
 	c.Flags().IntVar(&events, "events", 0, "end after so many events; 0: watch until interrupted")
 	return f.add(c)
+}
+
+// watch prints the events of a reader: so many, or until a person has seen enough.
+func (a *app) watch(ctx context.Context, r drivers.Reader, events int) error {
+	seen := 0
+	err := watchDevice(ctx, r, func(e drivers.Event) (bool, error) {
+		seen++
+		return events > 0 && seen >= events, a.printEvent(r, e)
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 func (a *app) printEvent(r drivers.Reader, e drivers.Event) error {

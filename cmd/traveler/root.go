@@ -47,7 +47,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.networkCommand(), a.rosterCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(), a.flashCommand(),
 		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(), a.stationCommand(),
-		a.lampTestCommand(), a.readerCommand(), a.emulateCommand(), a.demoCommand(),
+		a.lampTestCommand(), a.readerCommand(), a.scaleCommand(), a.emulateCommand(), a.demoCommand(),
 	}
 }
 

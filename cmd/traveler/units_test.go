@@ -156,7 +156,7 @@ func TestRunEndsWhenItsContextEnds(t *testing.T) {
 	var out, errs syncBuffer
 	ended := make(chan int)
 	go func() {
-		ended <- run(ctx, []string{"reader", "watch", "--port", port}, nil, &out, &errs, func(string) string { return "" })
+		ended <- run(ctx, []string{"reader", "watch", port, "--device", "pn532"}, nil, &out, &errs, func(string) string { return "" })
 	}()
 	for end := time.Now().Add(patience); !strings.Contains(out.String(), "04A1B2C3D4E5F6"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -173,7 +173,7 @@ func TestReaderProbeTimesOut(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	port := plugReader(t)
 	var out, errs syncBuffer
-	code := run(t.Context(), []string{"reader", "probe", "--port", port, "--timeout", "1ns"}, nil, &out, &errs, func(string) string { return "" })
+	code := run(t.Context(), []string{"reader", "probe", port, "--device", "pn532", "--timeout", "1ns"}, nil, &out, &errs, func(string) string { return "" })
 	if code != exitTimedOut || !strings.Contains(errs.String(), "hint: try again, or wait longer with --timeout") {
 		t.Errorf("exit code %d, %s", code, errs.String())
 	}

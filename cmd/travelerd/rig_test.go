@@ -104,8 +104,9 @@ type gateway struct {
 	plant *plant
 	name  string
 	dir   string
-	env   []string // more of it for the daemon
-	flags []string // more of them
+	env   []string      // more of it for the daemon
+	flags []string      // more of them
+	tags  *emulate.Tags // that it shares with others; nil: its own
 
 	reader *emulate.PN532
 	socket *emulate.Socket
@@ -119,7 +120,7 @@ type gateway struct {
 // plug puts an emulated reader on the gateway's port.
 func (g *gateway) plug() {
 	g.t.Helper()
-	g.reader = emulate.NewPN532(emulate.PN532Config{})
+	g.reader = emulate.NewPN532(emulate.PN532Config{Tags: g.tags})
 	s, err := emulate.Plug(filepath.Join(g.dir, "reader"), g.reader)
 	ok(g.t, err)
 	g.socket = s

@@ -243,8 +243,8 @@ func (s *session) listen(now time.Time) {
 	noise := s.parser.Noise()
 	over := noise > 0 && now.Sub(s.heard) >= quiet
 	if over && noise >= noiseFloor || noise >= noiseLimit {
-		s.fault(now, fmt.Errorf("%w: %d bytes came that are no frame; set the port to %d baud 8N1, and check that the reader sends ASCII (not Wiegand or magnetic stripe)",
-			drivers.ErrProtocol, noise, DefaultBaud))
+		s.fault(now, fmt.Errorf("%w, or is another one (%w): %d bytes came that are no frame; set the port to %d baud 8N1, and check that the reader sends ASCII (not Wiegand or magnetic stripe)",
+			drivers.ErrSpeed, drivers.ErrProtocol, noise, DefaultBaud))
 	}
 	if over {
 		s.parser.Reset()

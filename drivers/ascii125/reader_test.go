@@ -50,6 +50,7 @@ func TestReaderOnPTY(t *testing.T) {
 	real := []string{
 		"arrives once and departs once", "hardships change nothing", "one outage for unplug and replug",
 		"ends while idle", "ends while unplugged", "ends while nobody takes its events",
+		"another speed makes no tag", "a port that another program holds is down once",
 	}
 	for _, b := range drivertest.Readers() {
 		if !*everyOnPTY && !slices.Contains(real, b.Name) {
@@ -63,7 +64,9 @@ func TestReaderOnPTY(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { socket.Close() })
-			r := rig(t, 0, device, drivers.Serial{Path: socket.Path(), Baud: ascii125.DefaultBaud}.Open)
+			port := drivers.Serial{Path: socket.Path(), Baud: ascii125.DefaultBaud}
+			r := rig(t, 0, device, port.Open)
+			r.Hold = drivertest.HoldSerial(port)
 			r.Unplug, r.Replug = socket.Unplug, socket.Replug
 			b.Check(t, r)
 		})
@@ -97,6 +100,7 @@ func newDevice(t *testing.T, model string, paced bool) *emulate.ASCII125 {
 }
 
 func rig(t *testing.T, model int, device *emulate.ASCII125, open drivers.Opener) drivertest.Rig {
+	open, hold := drivertest.Contend(open)
 	reader, err := ascii125.New(ascii125.Config{Name: "bench", Open: open})
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +109,7 @@ func rig(t *testing.T, model int, device *emulate.ASCII125, open drivers.Opener)
 	return drivertest.Rig{
 		Reader: reader, Tags: m.tags, Present: device.Present, Remove: device.Remove, Fault: device.Fault,
 		Silence: emulate.FaultSilence, Flicker: emulate.FaultFlicker, Hardships: m.hardships,
+		Hold: hold, Fragment: emulate.FaultFragment, Garbage: emulate.FaultGarbage, Baud: emulate.FaultBaud,
 		Limits: drivertest.Limits{Alone: true, Unasked: true, Once: m.once},
 	}
 }

@@ -20,10 +20,30 @@ type Limits struct {
 	// Moment: the device tells of moments, as a trigger does: a tag arrives and
 	// departs at once, and one that is told of again directly is the same moment.
 	Moment bool
+	// Whole: what the device says comes whole or not at all, since its bus carries
+	// transfers and no stream of bytes: none comes alone.
+	Whole bool
+	// Clocked: the host, or the network, sets the pace, so that there is no other
+	// speed to be at.
+	Clocked bool
 }
 
 // blind reports whether what lay there before the port was opened stays unknown.
 func (l Limits) blind() bool { return l.Once || l.Moment }
+
+// need fails a test whose rig leaves out a fault that its device has by nature, and
+// skips it where the device cannot have it.
+func need(t *testing.T, fault string, never bool, why string) {
+	t.Helper()
+	switch {
+	case never && fault == "":
+		t.Skip("by nature: " + why)
+	case never:
+		t.Fatalf("the rig has the fault %s, which its limits say cannot be", fault)
+	case fault == "":
+		t.Fatal("the rig names no fault for this, and its limits give no reason")
+	}
+}
 
 // twoTagsHidden: two tags that hide each other are neither of them, and nothing
 // else; the one that stays alone is found.

@@ -39,6 +39,13 @@ type Rig struct {
 	Hardships []string
 	// Unplug takes the device away, Replug brings it back without its settings.
 	Unplug, Replug func() error
+	// Hold has another program take the port, which has to be free, until it is
+	// released.
+	Hold func() (release func(), err error)
+	// Fragment, Garbage and Baud are the faults in which every byte comes alone, in
+	// which noise comes before every answer, and in which the device speaks at
+	// another speed. Empty where the bus has no such thing; Limits.Bus says so.
+	Fragment, Garbage, Baud string
 	// Limits are what the device cannot do by its nature.
 	Limits Limits
 }
@@ -70,6 +77,10 @@ func Readers() []Behaviour {
 		{"missed reads are no departure", flapping},
 		{"a short lift is no departure", shortLift},
 		{"hardships change nothing", hardships},
+		{"one byte at a time changes nothing", byteByByte},
+		{"garbage makes no tag and hides none", garbage},
+		{"another speed makes no tag", wrongBaud},
+		{"a port that another program holds is down once", held},
 		{"one outage for unplug and replug", replug},
 		{"a tag stays through an outage", replugWithTag},
 		{"one outage for silence", silence},

@@ -135,7 +135,7 @@ func (v *view) seen(f fact) {
 	case seenWeak:
 		if !v.weak {
 			v.weak = true
-			v.fault(f.at, fmt.Errorf("tag %v on antenna %d at %d dBm is too weak to be here, and is left out with all that are so; if it is here, lower the limit of that antenna", f.tag, f.antenna, f.rssi))
+			v.fault(f.at, fmt.Errorf("%w: %v on antenna %d at %d dBm is too weak to be here, and is left out with all that are so; if it is here, lower the limit of that antenna", drivers.ErrNeighbour, f.tag, f.antenna, f.rssi))
 		}
 	case seenCrowded:
 		v.fault(f.at, drivers.ErrCrowded)

@@ -71,14 +71,18 @@ func newPortal(t testing.TB, open drivers.Opener, readers ...llrp.ReaderConfig) 
 }
 
 func rig(t *testing.T, device *emulate.LLRP, open drivers.Opener) drivertest.Rig {
+	open, hold := drivertest.Contend(open)
 	return drivertest.Rig{
-		Reader:    newPortal(t, open, gate("gate")).Readers()[0],
-		Tags:      [2]string{tagA, tagB},
-		Present:   func(id string) error { return device.Present(id, 2, -60, "") },
-		Remove:    device.Remove,
-		Fault:     device.Fault,
-		Silence:   emulate.FaultSilence,
-		Flicker:   emulate.FaultFlicker,
+		Reader:   newPortal(t, open, gate("gate")).Readers()[0],
+		Tags:     [2]string{tagA, tagB},
+		Present:  func(id string) error { return device.Present(id, 2, -60, "") },
+		Remove:   device.Remove,
+		Fault:    device.Fault,
+		Silence:  emulate.FaultSilence,
+		Flicker:  emulate.FaultFlicker,
+		Hold:     hold,
+		Fragment: emulate.FaultFragment, Garbage: emulate.FaultNonsense,
+		Limits:    drivertest.Limits{Clocked: true},
 		Hardships: []string{emulate.FaultFragment, emulate.FaultDelay, emulate.FaultNonsense, emulate.FaultAntenna},
 	}
 }

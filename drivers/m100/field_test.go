@@ -175,6 +175,9 @@ func TestWeakTagStays(t *testing.T) {
 	onFloor(t, emulate.M100Config{}, m100.Config{}, func(f *floor) {
 		f.do("fault weak", "present "+itemEPC)
 		f.expect(drivers.Arrived, itemEPC)
+		if e := f.expect(drivers.Fault, itemEPC); !errors.Is(e.Err, drivers.ErrWeak) {
+			f.Errorf("told of %v, want ErrWeak", e.Err)
+		}
 		f.quiet(20 * time.Second)
 		f.do("remove")
 		f.expect(drivers.Departed, itemEPC)
@@ -196,8 +199,8 @@ func TestLostSettingsAreAppliedAgain(t *testing.T) {
 					f.Errorf("settings were not applied at the start: %s", sent)
 				}
 				f.do("fault " + tt.fault)
-				if e := f.expect(drivers.Fault, ""); !strings.Contains(e.Err.Error(), tt.told) {
-					f.Errorf("told %v, want %q", e.Err, tt.told)
+				if e := f.expect(drivers.Fault, ""); !errors.Is(e.Err, drivers.ErrForgot) || !strings.Contains(e.Err.Error(), tt.told) {
+					f.Errorf("told %v, want ErrForgot and %q", e.Err, tt.told)
 				}
 				if sent := f.frames(); !strings.Contains(sent, "B0.07.03") || !strings.Contains(sent, "B0.b6.07d0") {
 					f.Errorf("settings were not applied again: %s", sent)

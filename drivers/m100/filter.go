@@ -2,7 +2,6 @@ package m100
 
 import (
 	"encoding/hex"
-	"errors"
 	"time"
 
 	"traveler.example/drivers"
@@ -11,7 +10,7 @@ import (
 // ErrNeighbour: a tag is read that belongs to somebody else, as far as the
 // [Filter] can tell. It is reported as a Fault once while the tag is about, and
 // never as an arrival.
-var ErrNeighbour = errors.New("a neighbour's tag")
+var ErrNeighbour = drivers.ErrNeighbour
 
 // Filter tells the tags at this station from those of its neighbours, whom a
 // UHF reader hears as well. The zero value lets every tag pass.

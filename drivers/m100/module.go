@@ -221,11 +221,19 @@ func (m *module) check(ctx context.Context) error {
 	if model != m.model {
 		return fmt.Errorf("%w: it says it is %q and was %q before", drivers.ErrProtocol, model, m.model)
 	}
+	return m.remembers(ctx)
+}
+
+// remembers makes sure that the module still has its settings.
+func (m *module) remembers(ctx context.Context) error {
 	now, err := m.readBack(ctx)
 	if err != nil {
 		return err
 	}
-	return m.compare(now)
+	if err := m.compare(now); err != nil {
+		return fmt.Errorf("%w: %w", drivers.ErrForgot, err)
+	}
+	return nil
 }
 
 // poll starts multiple polling. It has no response of its own.

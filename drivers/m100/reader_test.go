@@ -78,18 +78,22 @@ func TestMuteReaderInBubble(t *testing.T) {
 
 func rig(t *testing.T, device *emulate.M100, cfg m100.Config) drivertest.Rig {
 	cfg.Name = "gate"
+	open, hold := drivertest.Contend(cfg.Open)
+	cfg.Open = open
 	reader, err := m100.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return drivertest.Rig{
-		Reader:  reader,
-		Tags:    [2]string{itemEPC, otherEPC},
-		Present: func(id string) error { return device.Present(id, "") },
-		Remove:  device.Remove,
-		Fault:   device.Fault,
-		Silence: emulate.FaultSilence,
-		Flicker: emulate.FaultFlicker,
+		Reader:   reader,
+		Tags:     [2]string{itemEPC, otherEPC},
+		Present:  func(id string) error { return device.Present(id, "") },
+		Remove:   device.Remove,
+		Fault:    device.Fault,
+		Silence:  emulate.FaultSilence,
+		Flicker:  emulate.FaultFlicker,
+		Hold:     hold,
+		Fragment: emulate.FaultFragment, Garbage: emulate.FaultGarbage, Baud: emulate.FaultBaud,
 		Hardships: []string{
 			emulate.FaultFragment, emulate.FaultDelay, emulate.FaultGarbage, emulate.FaultChecksum,
 			emulate.FaultOverrun, emulate.FaultWeak, emulate.FaultForget, emulate.FaultReset, emulate.FaultDropFirst,
@@ -104,7 +108,9 @@ func newPTYRig(t *testing.T, aa bool) drivertest.Rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	r := rig(t, device, m100.Config{Open: drivers.Serial{Path: socket.Path(), Baud: m100.DefaultBaud}.Open})
+	port := drivers.Serial{Path: socket.Path(), Baud: m100.DefaultBaud}
+	r := rig(t, device, m100.Config{Open: port.Open})
+	r.Hold = drivertest.HoldSerial(port)
 	r.Unplug, r.Replug = socket.Unplug, socket.Replug
 	return r
 }

@@ -251,6 +251,9 @@ func (s *session) recover(ctx context.Context, cause error) error {
 	s.polling = true // who knows
 	err := s.stop(ctx)
 	if err == nil {
+		if forgot := s.remembers(ctx); errors.Is(forgot, drivers.ErrForgot) && !errors.Is(cause, drivers.ErrForgot) {
+			cause = fmt.Errorf("%w (%w)", forgot, cause)
+		}
 		err = s.apply(ctx)
 	}
 	if err != nil && s.lost == nil && ctx.Err() == nil {

@@ -164,13 +164,10 @@ func (c *chip) ping() error {
 		if v := got[i]; s.register == regColl && v&0x80 == 0 || v == s.value {
 			continue
 		}
-		return fmt.Errorf("%w: %s reads %02X in register %02X where %02X was set", errForgot, model(c.version), got[i], s.register, s.value)
+		return fmt.Errorf("%w: %s reads %02X in register %02X where %02X was set", drivers.ErrForgot, model(c.version), got[i], s.register, s.value)
 	}
 	return nil
 }
-
-// errForgot: the chip has lost its settings, most likely since its supply dipped.
-var errForgot = fmt.Errorf("%w: it has lost its settings", drivers.ErrProtocol)
 
 // check judges what every answer of the chip comes with.
 func (c *chip) check(version, control, mode byte) error {
@@ -180,7 +177,7 @@ func (c *chip) check(version, control, mode byte) error {
 	case version != c.version:
 		return fmt.Errorf("%w: version %02X was %02X before", drivers.ErrProtocol, version, c.version)
 	case mode != timerAuto || control&antenna == 0 == c.carrier:
-		return errForgot
+		return drivers.ErrForgot
 	}
 	return nil
 }

@@ -43,8 +43,8 @@ func TestPowerDipShowsAtOnce(t *testing.T) {
 	onChip(t, emulate.MFRC522Config{}, []string{"DEADBEEF"}, func(t *testing.T, c *chip, device *emulate.MFRC522) {
 		device.Fault(emulate.FaultForget, true)
 		time.Sleep(time.Millisecond)
-		if _, _, err := c.request(t.Context(), cmdWUPA); !errors.Is(err, errForgot) {
-			t.Errorf("request after a power dip: %v, want errForgot", err)
+		if _, _, err := c.request(t.Context(), cmdWUPA); !errors.Is(err, drivers.ErrForgot) {
+			t.Errorf("request after a power dip: %v, want ErrForgot", err)
 		}
 	})
 }

@@ -30,8 +30,10 @@ func newReader(t testing.TB, device *emulate.MFRC522, set func(*mfrc522.Config))
 
 func rig(t *testing.T, silence string, cfg emulate.MFRC522Config, set func(*emulate.MFRC522, *mfrc522.Config)) drivertest.Rig {
 	device := emulate.NewMFRC522(cfg)
+	open, hold := drivertest.Contend(device.Open)
 	return drivertest.Rig{
 		Reader: newReader(t, device, func(c *mfrc522.Config) {
+			c.Open = open
 			if set != nil {
 				set(device, c)
 			}
@@ -42,6 +44,9 @@ func rig(t *testing.T, silence string, cfg emulate.MFRC522Config, set func(*emul
 		Fault:   device.Fault,
 		Silence: silence,
 		Flicker: emulate.FaultFlicker,
+		Hold:    hold,
+		Garbage: emulate.FaultGarbage,
+		Limits:  drivertest.Limits{Whole: true, Clocked: true},
 		Hardships: []string{
 			emulate.FaultGarbage, emulate.FaultChecksum, emulate.FaultCollision, emulate.FaultWeak,
 			emulate.FaultForget, emulate.FaultReset, emulate.FaultStuckIRQ,

@@ -60,8 +60,8 @@ func TestEverySettingIsReadBack(t *testing.T) {
 	onChip(t, emulate.MFRC522Config{}, nil, func(t *testing.T, c *chip, _ *emulate.MFRC522) {
 		for _, s := range c.settings() {
 			c.write(s.register, s.value^0x90)
-			if err := c.ping(); !errors.Is(err, errForgot) {
-				t.Errorf("register %02X changed: %v, want errForgot", s.register, err)
+			if err := c.ping(); !errors.Is(err, drivers.ErrForgot) {
+				t.Errorf("register %02X changed: %v, want ErrForgot", s.register, err)
 			}
 			c.write(s.register, s.value)
 			if err := c.ping(); err != nil {

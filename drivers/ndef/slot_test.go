@@ -402,3 +402,35 @@ func FuzzSlot(f *testing.F) {
 		}
 	})
 }
+
+// TestReadMessage reads what others have written beside a slot.
+func TestReadMessage(t *testing.T) {
+	ctx := context.Background()
+	s := newShelf(144, "03 09 D1 01 05 54 02 65 6E 68 69 FE")
+	if err := WriteSlot(ctx, s, drivers.Tag{}, note, []byte{1, 2, 3}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	records, err := ReadMessage(ctx, s, drivers.Tag{})
+	if err != nil || len(records) != 2 || !records[1].IsExternal(note) {
+		t.Fatalf("got %+v, %v", records, err)
+	}
+	if text, err := records[0].Text(); err != nil || text.Text != "hi" {
+		t.Errorf("got %+v, %v", text, err)
+	}
+	for _, tt := range []struct {
+		name, begin string
+		layout      bool
+		want        error
+	}{
+		{"nothing", "FE", true, nil},
+		{"an empty message", "03 00 FE", true, nil},
+		{"nonsense", "03 04 00 00 00 00 FE", true, ErrMalformed},
+		{"not laid out", "03 00 FE", false, ErrUnformatted},
+	} {
+		s := newShelf(48, tt.begin)
+		s.layout.NDEF = tt.layout
+		if records, err := ReadMessage(ctx, s, drivers.Tag{}); !errors.Is(err, tt.want) || records != nil {
+			t.Errorf("%s: got %+v, %v", tt.name, records, err)
+		}
+	}
+}

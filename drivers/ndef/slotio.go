@@ -205,3 +205,26 @@ func writePlain(ctx context.Context, m drivers.Memory, t drivers.Tag, name strin
 	b := append([]byte{plainMagic, byte(len(data) >> 8), byte(len(data))}, seal(name, data)...)
 	return m.WriteMemory(ctx, t, drivers.AreaUser, 0, b)
 }
+
+// ReadMessage returns the records of the NDEF message on a tag of ISO/IEC 14443;
+// nil: it holds none, or an empty one.
+//
+// Errors wrap ErrUnformatted, ErrMalformed, or those of the reader.
+func ReadMessage(ctx context.Context, m drivers.Memory, t drivers.Tag) ([]Record, error) {
+	l, err := m.Layout(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if !l.NDEF {
+		return nil, fmt.Errorf("tag %s: %w: %s without NDEF", t, ErrUnformatted, l.Type)
+	}
+	area, err := readArea(ctx, m, t, l.NDEFSize, false)
+	if err != nil {
+		return nil, err
+	}
+	message, err := Message(area)
+	if err != nil || len(message) == 0 {
+		return nil, err
+	}
+	return ParseMessage(message)
+}

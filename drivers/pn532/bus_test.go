@@ -51,6 +51,7 @@ func newBusRig(t *testing.T, name string, pins bool) drivertest.Rig {
 	chip, open := onBus(device, name, pins)
 	t.Cleanup(func() { chip.Close() })
 	r := rig(t, device, open)
+	r.Fragment, r.Baud, r.Limits = "", "", drivertest.Limits{Whole: true, Clocked: true}
 	r.Unplug, r.Replug = chip.Unplug, chip.Replug
 	return r
 }

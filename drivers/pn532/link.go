@@ -212,6 +212,9 @@ func (l *link) ack(deadline time.Time) error {
 	}
 }
 
+// errNoResponse: the chip took a command and does not end it.
+var errNoResponse = fmt.Errorf("%w: ACK but no response", drivers.ErrSilent)
+
 var errSyntax = fmt.Errorf("%w: it reports a syntax error", drivers.ErrProtocol)
 
 func (l *link) response(code byte, timeout time.Duration) ([]byte, error) {
@@ -231,7 +234,7 @@ func (l *link) response(code byte, timeout time.Duration) ([]byte, error) {
 		case damaged || nacks > 0:
 			return nil, fmt.Errorf("%w: no response came undamaged in %d attempts", drivers.ErrProtocol, nacks+1)
 		default:
-			return nil, fmt.Errorf("%w: ACK but no response within %v", drivers.ErrSilent, timeout)
+			return nil, fmt.Errorf("%w within %v", errNoResponse, timeout)
 		}
 	}
 }

@@ -242,7 +242,9 @@ func (s *session) restartTags(ctx context.Context) error {
 
 // recover brings the chip back without closing the port: first by aborting what
 // it does, then by waking it like a new one. Settings are applied either way,
-// since a chip whose supply blinked answers well and has forgotten them.
+// since a chip whose supply blinked answers well and has forgotten them. That it
+// did shows by a look without an end, as a chip with the tries of power-up takes
+// it, or by its sleep.
 func (s *session) recover(ctx context.Context, cause error) error {
 	now := time.Now()
 	if now.Sub(s.recovered) > streakPause {
@@ -255,11 +257,15 @@ func (s *session) recover(ctx context.Context, cause error) error {
 	if err == nil {
 		err = s.ping(ctx)
 	}
+	forgot := errors.Is(err, drivers.ErrSilent) || err == nil && errors.Is(cause, errNoResponse)
 	if err == nil {
 		err = s.settings(ctx)
 	}
 	if err != nil {
 		err = s.start(ctx)
+	}
+	if err == nil && forgot && errors.Is(cause, drivers.ErrSilent) {
+		cause = fmt.Errorf("%w: %w", drivers.ErrForgot, cause)
 	}
 	if err != nil {
 		return errors.Join(cause, fmt.Errorf("recovery failed: %w", err))

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"traveler.example/drivers"
 	"traveler.example/drivers/drivertest"
@@ -16,8 +20,29 @@ import (
 	"traveler.example/drivers/pn532"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestReaderOnPTY runs those behaviours that a real port has a part in, side by
+// side, for they mostly wait; every one, alone, with TRAVELER_REALTIME=all in the
+// environment.
 func TestReaderOnPTY(t *testing.T) {
-	drivertest.TestReader(t, newPTYRig)
+	if os.Getenv("TRAVELER_REALTIME") == "all" {
+		drivertest.TestReader(t, newPTYRig)
+		return
+	}
+	chosen := []string{
+		"arrives once and departs once", "one byte at a time changes nothing", "one outage for unplug and replug",
+		"another speed makes no tag", "a port that another program holds is down once",
+		"ends while the device is silent", "ends while unplugged", "ends while nobody takes its events",
+	}
+	for _, b := range drivertest.Readers() {
+		if slices.Contains(chosen, b.Name) {
+			t.Run(b.Name, func(t *testing.T) {
+				t.Parallel()
+				b.Check(t, newPTYRig(t))
+			})
+		}
+	}
 }
 
 // TestReaderInBubble runs the same behaviours on a cable in memory, in virtual
@@ -31,18 +56,21 @@ func TestReaderInBubble(t *testing.T) {
 }
 
 func rig(t *testing.T, device *emulate.PN532, open drivers.Opener) drivertest.Rig {
+	open, hold := drivertest.Contend(open)
 	reader, err := pn532.New(pn532.Config{Name: "bench", Open: open})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return drivertest.Rig{
-		Reader:  reader,
-		Tags:    [2]string{"04A1B2C3D4E580", "1A2B3C4D"},
-		Present: func(id string) error { return device.Present(id, "") },
-		Remove:  device.Remove,
-		Fault:   device.Fault,
-		Silence: emulate.FaultSilence,
-		Flicker: emulate.FaultFlicker,
+		Reader:   reader,
+		Tags:     [2]string{"04A1B2C3D4E580", "1A2B3C4D"},
+		Present:  func(id string) error { return device.Present(id, "") },
+		Remove:   device.Remove,
+		Fault:    device.Fault,
+		Silence:  emulate.FaultSilence,
+		Flicker:  emulate.FaultFlicker,
+		Hold:     hold,
+		Fragment: emulate.FaultFragment, Garbage: emulate.FaultGarbage, Baud: emulate.FaultBaud,
 		Hardships: []string{
 			emulate.FaultFragment, emulate.FaultDelay, emulate.FaultGarbage, emulate.FaultDropAck,
 			emulate.FaultChecksum, emulate.FaultStale, emulate.FaultForget, emulate.FaultReset,
@@ -57,7 +85,9 @@ func newPTYRig(t *testing.T) drivertest.Rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	r := rig(t, device, drivers.Serial{Path: socket.Path(), Baud: pn532.DefaultBaud}.Open)
+	port := drivers.Serial{Path: socket.Path(), Baud: pn532.DefaultBaud}
+	r := rig(t, device, port.Open)
+	r.Hold = drivertest.HoldSerial(port)
 	r.Unplug, r.Replug = socket.Unplug, socket.Replug
 	return r
 }

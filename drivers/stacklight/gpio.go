@@ -29,19 +29,18 @@ type GPIO struct {
 	testing    chan<- error // where the outcome of the test under way is waited for
 }
 
-// NewGPIO returns a dark, silent light on pins, or a buzzer that stands alone. Close
-// it to end it.
+// NewGPIO returns a dark, silent light on pins, or a buzzer that stands alone. A pin
+// that cannot be driven now, as when another program holds it, is reported by Show,
+// which tries it anew each time. Close it to end it.
 func NewGPIO(pins Pins, sound Sound) (*GPIO, error) {
 	if has := pins.parts(); has != buzzer && has&lamps != lamps {
 		return nil, errors.New("stacklight: red, amber and green need a pin each, or the buzzer one if it stands alone")
-	}
-	if err := pins.set(all, 0); err != nil {
-		return nil, err
 	}
 	g := &GPIO{
 		pins: pins, sound: sound, calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 		look: newTrack(), beep: newTrack(),
 	}
+	_ = pins.set(all, 0) // at once; run tries it again and keeps what fails for the next Show
 	go g.run()
 	return g, nil
 }

@@ -312,17 +312,38 @@ func TestGPIOFailsWhileBlinking(t *testing.T) {
 	})
 }
 
-// What cannot be used is refused, and leaves nothing on.
+// What cannot be used is refused.
 func TestNewGPIORefuses(t *testing.T) {
 	if _, err := stacklight.NewGPIO(stacklight.Pins{}, stacklight.Sound{}); err == nil {
 		t.Error("a light without pins was opened")
 	}
-	_, r, p := pins("")
-	r["r"].fail = true
-	r["g"].L = gpio.High
-	if _, err := stacklight.NewGPIO(p, stacklight.Sound{}); err == nil || r["g"].Read() != gpio.Low {
-		t.Errorf("a light with a broken pin: %v, its green lamp is %v", err, r["g"].Read())
-	}
+}
+
+// A pin that another program holds is told of by every signal until it is free, and
+// the other lamps are dark meanwhile.
+func TestGPIOWithAPinThatIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, r, p := pins("")
+		r["r"].fail = true
+		r["g"].L = gpio.High
+		light, err := stacklight.NewGPIO(p, stacklight.Sound{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer light.Close()
+		if r["g"].Read() != gpio.Low {
+			t.Error("a lamp that was on when the light was opened stays on")
+		}
+		for range 3 {
+			if err := light.Show(t.Context(), drivers.Signal{Aspect: drivers.AspectGreen}); err == nil || !strings.Contains(err.Error(), "red lamp on pin") {
+				t.Errorf("got %v, want an error that names lamp and pin", err)
+			}
+		}
+		log.mu.Lock()
+		r["r"].fail = false
+		log.mu.Unlock()
+		show(t, light, drivers.AspectGreen)
+	})
 }
 
 // A light without a buzzer is silent, and its test is shorter.

@@ -54,7 +54,8 @@ func newDevice(t testing.TB, cfg emulate.WedgeConfig) *emulate.Wedge {
 }
 
 func rig(t *testing.T, device *emulate.Wedge, cfg wedge.Config) drivertest.Rig {
-	cfg.Name = "gun"
+	open, hold := drivertest.Contend(cfg.Open)
+	cfg.Name, cfg.Open = "gun", open
 	reader, err := wedge.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,8 @@ func rig(t *testing.T, device *emulate.Wedge, cfg wedge.Config) drivertest.Rig {
 		Present: device.Scan, Remove: func(string) error { return nil },
 		Fault: device.Fault, Silence: emulate.FaultSilence,
 		Hardships: []string{emulate.FaultFragment, emulate.FaultDelay, emulate.FaultForeign, emulate.FaultAutoRepeat, emulate.FaultCapsLock},
-		Limits:    drivertest.Limits{Unasked: true, Moment: true},
+		Hold:      hold, Fragment: emulate.FaultFragment, Garbage: emulate.FaultForeign,
+		Limits: drivertest.Limits{Unasked: true, Moment: true, Clocked: true},
 	}
 }
 
