@@ -29,6 +29,9 @@ var modules []byte
 //go:embed traveler.catalog
 var catalog string
 
+//go:embed traveler.de.catalog
+var germanCatalog string
+
 // File is one file and where it belongs.
 type File struct {
 	// Path is the place under the root of the system, absolute.
@@ -46,6 +49,8 @@ func Files() []File {
 		{"/usr/lib/udev/rules.d/60-traveler.rules", rules},
 		{"/usr/lib/modules-load.d/traveler.conf", modules},
 		{"/usr/lib/systemd/catalog/traveler.catalog", []byte(catalog)},
+		// journalctl takes the language from the name of the file.
+		{"/usr/lib/systemd/catalog/traveler.de.catalog", []byte(germanCatalog)},
 	}
 	for i := range files {
 		files[i].Text = slices.Clone(files[i].Text)
@@ -55,3 +60,7 @@ func Files() []File {
 
 // Catalog returns the message catalog: what each event means and what to do about it.
 func Catalog() string { return catalog }
+
+// GermanCatalog returns the same in German. journalctl shows it where the
+// language of messages is German and the locale is installed (LC_MESSAGES of locale(7)).
+func GermanCatalog() string { return germanCatalog }

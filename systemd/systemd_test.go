@@ -102,7 +102,7 @@ func TestUserDirectoriesAndRulesAreAccepted(t *testing.T) {
 	}
 }
 
-func TestCatalogIsAcceptedByTheJournal(t *testing.T) {
+func TestCatalogsAreAcceptedByTheJournal(t *testing.T) {
 	root := install(t)
 	if err := os.MkdirAll(filepath.Join(root, "var/lib/systemd/catalog"), 0o755); err != nil {
 		t.Fatal(err)
@@ -110,23 +110,38 @@ func TestCatalogIsAcceptedByTheJournal(t *testing.T) {
 	if out, err := tool(t, "journalctl", "--update-catalog", "--root="+root); err != nil || out != "" {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := tool(t, "journalctl", "--dump-catalog", "--root="+root)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	// journalctl asks a locale for its name only, so C's content does for German.
+	locales := t.TempDir()
+	if err := os.Symlink("/usr/lib/locale/C.utf8", filepath.Join(locales, "de_DE.UTF-8")); err != nil {
+		t.Fatal(err)
 	}
-	ids := regexp.MustCompile(`(?m)^-- ([0-9a-f]{32})$`).FindAllString(Catalog(), -1)
-	for _, id := range ids {
-		if !strings.Contains(out, id) {
-			t.Errorf("the compiled catalog has no %s", id)
+	t.Setenv("LOCPATH", locales)
+	for _, c := range []struct {
+		locale, catalog string
+		parts           []string
+	}{
+		{"C", Catalog(), []string{"What happened:", "What it means:", "What to do:"}},
+		{"de_DE.UTF-8", GermanCatalog(), []string{"Was geschehen ist:", "Was das bedeutet:", "Was zu tun ist:"}},
+	} {
+		t.Setenv("LC_ALL", c.locale)
+		out, err := tool(t, "journalctl", "--dump-catalog", "--root="+root)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", c.locale, err, out)
 		}
-	}
-	for _, part := range []string{"What happened:", "What it means:", "What to do:"} {
-		if got := strings.Count(out, part); got != len(ids) {
-			t.Errorf("the compiled catalog has %q %d times, want %d", part, got, len(ids))
+		ids := regexp.MustCompile(`(?m)^-- ([0-9a-f]{32})$`).FindAllString(c.catalog, -1)
+		for _, id := range ids {
+			if !strings.Contains(out, id) {
+				t.Errorf("%s: the compiled catalog has no %s", c.locale, id)
+			}
 		}
-	}
-	if strings.Contains(out, "# ") {
-		t.Error("comments have become text of the compiled catalog")
+		for _, part := range c.parts {
+			if got := strings.Count(out, part); got != len(ids) {
+				t.Errorf("%s: the compiled catalog has %q %d times, want %d", c.locale, part, got, len(ids))
+			}
+		}
+		if strings.Contains(out, "# ") {
+			t.Errorf("%s: comments have become text of the compiled catalog", c.locale)
+		}
 	}
 }
 

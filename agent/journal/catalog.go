@@ -3,12 +3,8 @@ package journal
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"regexp"
 	"strings"
-	"sync"
-
-	"traveler.example/systemd"
 )
 
 // Entry is what the message catalog says about one event. @FIELD@ in the texts
@@ -23,42 +19,23 @@ type Entry struct {
 	Happened, Means, Do string
 }
 
-// parsed is the catalog, read once.
-var parsed = sync.OnceValues(func() (map[string]Entry, error) { return parseCatalog(systemd.Catalog()) })
+// Catalog returns the entries of the message catalog that comes with Traveler, by
+// MESSAGE_ID, in English. [Language.Catalog] has them in another language.
+func Catalog() (map[string]Entry, error) { return English.Catalog() }
 
-// Catalog returns the entries of the message catalog that comes with Traveler, by MESSAGE_ID.
-func Catalog() (map[string]Entry, error) {
-	entries, err := parsed()
-	return maps.Clone(entries), err
-}
+// Describe returns the catalog's entry for an event, in English.
+func Describe(id ID) (Entry, bool) { return English.Describe(id) }
 
-// Describe returns the catalog's entry for an event.
-func Describe(id ID) (Entry, bool) {
-	d, known := Lookup(id)
-	entries, err := parsed()
-	if !known || err != nil {
-		return Entry{}, false
-	}
-	e, ok := entries[d.MessageID]
-	return e, ok
-}
+// Remedy returns what to do about an event, as the English catalog says it, or ""
+// for an unknown one. It may hold @FIELD@ placeholders.
+func Remedy(id ID) string { return English.Remedy(id) }
 
-// Remedy returns what to do about an event, as the catalog says it, or "" for an
-// unknown one. It may hold @FIELD@ placeholders.
-func Remedy(id ID) string {
-	e, _ := Describe(id)
-	return e.Do
-}
-
-// The parts of an entry, as their paragraphs begin.
-const (
-	partHappened = "What happened: "
-	partMeans    = "What it means: "
-	partDo       = "What to do: "
-)
+// parts are how the paragraphs of an entry begin in a language.
+type parts struct{ happened, means, do string }
 
 // parseCatalog reads a catalog in the format of systemd (the journal's
-// "Message Catalogs" page) of which each entry is preceded by a comment with its event id:
+// "Message Catalogs" page) of which each entry is preceded by a comment with its event id,
+// and whose paragraphs begin as its language has it:
 //
 //	# reader.down
 //	-- 0123…
@@ -70,7 +47,7 @@ const (
 //	What it means: …
 //
 //	What to do: …
-func parseCatalog(text string) (map[string]Entry, error) {
+func parseCatalog(text string, begin parts) (map[string]Entry, error) {
 	entries := make(map[string]Entry)
 	var e Entry
 	var comment, paragraph string
@@ -78,7 +55,7 @@ func parseCatalog(text string) (map[string]Entry, error) {
 		if e.MessageID == "" {
 			return nil
 		}
-		if err := e.add(paragraph); err != nil {
+		if err := e.add(paragraph, begin); err != nil {
 			return err
 		}
 		if _, twice := entries[e.MessageID]; twice {
@@ -99,7 +76,7 @@ func parseCatalog(text string) (map[string]Entry, error) {
 			}
 			e = Entry{ID: ID(comment), MessageID: strings.TrimSpace(line[3:])}
 		case line == "":
-			if err := e.add(paragraph); err != nil {
+			if err := e.add(paragraph, begin); err != nil {
 				return nil, err
 			}
 			paragraph = ""
@@ -111,12 +88,12 @@ func parseCatalog(text string) (map[string]Entry, error) {
 }
 
 // add puts one paragraph of the catalog into its place.
-func (e *Entry) add(paragraph string) error {
+func (e *Entry) add(paragraph string, begin parts) error {
 	words := strings.ReplaceAll(paragraph, "\n", " ")
 	for _, part := range []struct {
 		prefix string
 		field  *string
-	}{{partHappened, &e.Happened}, {partMeans, &e.Means}, {partDo, &e.Do}} {
+	}{{begin.happened, &e.Happened}, {begin.means, &e.Means}, {begin.do, &e.Do}} {
 		if text, ok := strings.CutPrefix(words, part.prefix); ok {
 			*part.field = text
 			return nil

@@ -67,52 +67,70 @@ func TestEveryEventIsDefinedOnce(t *testing.T) {
 	}
 }
 
-func TestCatalogAndEventsAreEqualSets(t *testing.T) {
-	entries, err := Catalog()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range Events() {
-		e, ok := entries[d.MessageID]
-		if !ok {
-			t.Errorf("%s (%s) has no entry in the catalog", d.ID, d.MessageID)
-			continue
-		}
-		delete(entries, d.MessageID)
-		if e.ID != d.ID {
-			t.Errorf("the entry of %s is headed %s", d.ID, e.ID)
-		}
-		for part, text := range map[string]string{"subject": e.Subject, "what happened": e.Happened, "what it means": e.Means, "what to do": e.Do} {
-			if text == "" {
-				t.Errorf("the entry of %s lacks %s", d.ID, part)
+// texts returns the parts of an entry by their names.
+func texts(e Entry) map[string]string {
+	return map[string]string{"subject": e.Subject, "what happened": e.Happened, "what it means": e.Means, "what to do": e.Do}
+}
+
+func TestCatalogsAndEventsAreEqualSets(t *testing.T) {
+	nothing := map[Language]string{English: "Nothing.", German: "Nichts."}
+	for _, language := range Languages() {
+		t.Run(string(language), func(t *testing.T) {
+			entries, err := language.Catalog()
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, p := range placeholder.FindAllString(text, -1) {
-				if !slices.Contains(d.Fields, strings.ToLower(strings.Trim(p, "@"))) {
-					t.Errorf("the entry of %s says %s, which is no field of it", d.ID, p)
+			for _, d := range Events() {
+				e, ok := entries[d.MessageID]
+				if !ok {
+					t.Errorf("%s (%s) has no entry in the catalog", d.ID, d.MessageID)
+					continue
+				}
+				delete(entries, d.MessageID)
+				checkAgainst(t, d, e)
+				if d.Level >= slog.LevelWarn && e.Do == nothing[language] {
+					t.Errorf("%s is a warning with nothing to do", d.ID)
 				}
 			}
-		}
-		if d.Level >= slog.LevelWarn && e.Do == "Nothing." {
-			t.Errorf("%s is a warning with nothing to do", d.ID)
-		}
+			for _, e := range entries {
+				t.Errorf("the catalog's entry %s %s is no event", e.MessageID, e.ID)
+			}
+		})
 	}
-	for _, e := range entries {
-		t.Errorf("the catalog's entry %s %s is no event", e.MessageID, e.ID)
+}
+
+// checkAgainst holds one entry to the definition of its event.
+func checkAgainst(t *testing.T, d Definition, e Entry) {
+	t.Helper()
+	if e.ID != d.ID {
+		t.Errorf("the entry of %s is headed %s", d.ID, e.ID)
+	}
+	for part, text := range texts(e) {
+		// A value alone is no help to who looks the event up without it.
+		if strings.Trim(placeholder.ReplaceAllString(text, ""), " .") == "" {
+			t.Errorf("the entry of %s lacks words for %s", d.ID, part)
+		}
+		for _, p := range placeholder.FindAllString(text, -1) {
+			if !slices.Contains(d.Fields, strings.ToLower(strings.Trim(p, "@"))) {
+				t.Errorf("the entry of %s says %s, which is no field of it", d.ID, p)
+			}
+		}
 	}
 }
 
 func TestCatalogOfAnotherShapeIsRefused(t *testing.T) {
+	begin := parts{"What happened: ", "What it means: ", "What to do: "}
 	const head = "# a.b\n-- 0123\nSubject: x\n\n"
 	for text, want := range map[string]string{
 		head + "What may be: y\n":                 "belongs to no part",
 		head + "What happened: y\n\n" + head:      "given twice",
 		head + "What happened: y\n\nloose text\n": "belongs to no part",
 	} {
-		if _, err := parseCatalog(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseCatalog(text, begin); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gives %v, want %q", text, err, want)
 		}
 	}
-	if entries, err := parseCatalog(""); err != nil || len(entries) != 0 {
+	if entries, err := parseCatalog("", begin); err != nil || len(entries) != 0 {
 		t.Errorf("empty catalog gives %v, %v", entries, err)
 	}
 }

@@ -2,8 +2,9 @@
 // few meaningful events, each with an id, a level and fields, in the systemd
 // journal or as readable lines.
 //
-// Every event has an entry in the message catalog (systemd/traveler.catalog) that says
-// what happened, what it means for the line and what to do.
+// Every event has an entry in the message catalog (systemd/traveler.catalog, and
+// systemd/traveler.de.catalog in German) that says what happened, what it means for the
+// line and what to do.
 package journal
 
 import (

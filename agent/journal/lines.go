@@ -27,9 +27,10 @@ func (o *output) write(text string) error {
 
 // lines is the handler of [NewLines].
 type lines struct {
-	out    *output
-	level  slog.Leveler
-	colour bool
+	out      *output
+	level    slog.Leveler
+	colour   bool
+	language Language // of remedies
 	fields
 }
 
@@ -56,7 +57,7 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	remedy, attrs := take(attrs, KeyRemedy)
 	_, attrs = take(attrs, KeyMessageID)
 	if remedy == "" && r.Level >= slog.LevelWarn {
-		remedy = fill(Remedy(ID(id)), attrs)
+		remedy = fill(l.language.Remedy(ID(id)), attrs)
 	}
 	return l.out.write(l.line(r, id, attrs, remedy))
 }

@@ -116,17 +116,22 @@ func checkEntry(t *testing.T, file string) {
 	}
 }
 
-// checkExplanation checks what a person sees with journalctl -x once the catalog is installed.
+// checkExplanation checks what a person sees with journalctl -x once the catalogs are
+// installed, in both languages.
 func checkExplanation(t *testing.T, files string) {
 	t.Helper()
 	root := t.TempDir()
-	for _, dir := range []string{"usr/lib/systemd/catalog", "var/lib/systemd/catalog"} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(root, "var/lib/systemd/catalog"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range systemd.Files() {
+		place := filepath.Join(root, f.Path)
+		if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := os.WriteFile(filepath.Join(root, "usr/lib/systemd/catalog/traveler.catalog"), []byte(systemd.Catalog()), 0o644); err != nil {
-		t.Fatal(err)
+		if err := os.WriteFile(place, f.Text, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// journalctl reads one place only for its compiled catalog, so the new one is put over it for the command alone.
 	script := `set -e
@@ -134,18 +139,44 @@ journalctl --update-catalog --root="$1"
 mkdir -p /var/lib/systemd/catalog
 mount --bind "$1/var/lib/systemd/catalog" /var/lib/systemd/catalog
 exec journalctl --directory="$2" -x --no-pager TRAVELER_EVENT=reader.down`
-	text, err := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", root, files).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	for _, want := range []string{
-		"Subject: Reader bench does not answer",
-		"What happened: The reader on /dev/ttyUSB7 stopped answering",
-		"What it means: Items cannot be scanned on it.",
-		"What to do: Check the reader's cable and power.",
+	for locale, wants := range map[string][]string{
+		"C.UTF-8": {
+			"Subject: Reader bench does not answer",
+			"What happened: The reader on /dev/ttyUSB7 stopped answering",
+			"What it means: Items cannot be scanned on it.",
+			"What to do: Check the reader's cable and power.",
+		},
+		"de_DE.UTF-8": {
+			"Subject: Lesegerät bench antwortet nicht",
+			"Was geschehen ist: Das Lesegerät an /dev/ttyUSB7 antwortet nicht mehr",
+			"Was das bedeutet: Damit lassen sich keine Teile scannen.",
+			"Was zu tun ist: Prüfen Sie Kabel und Strom des Lesegeräts.",
+		},
 	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("no %q in\n%s", want, text)
+		cmd := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", root, files)
+		cmd.Env = append(os.Environ(), "LC_ALL="+locale)
+		if locale != "C.UTF-8" {
+			cmd.Env = append(cmd.Env, "LOCPATH="+germanLocale(t))
+		}
+		text, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s: no %q in\n%s", locale, want, text)
+			}
 		}
 	}
+}
+
+// germanLocale returns a directory for LOCPATH that has de_DE.UTF-8. Systems without German
+// have none; journalctl asks for its name only, so C's content does.
+func germanLocale(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink("/usr/lib/locale/C.utf8", filepath.Join(dir, "de_DE.UTF-8")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

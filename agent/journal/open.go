@@ -15,14 +15,16 @@ import (
 // Open returns the handler for a daemon whose messages go to stderr: the systemd
 // journal itself if stderr is connected to it (JOURNAL_STREAM of systemd.exec(5)), else
 // readable lines on stderr, in colour on a terminal unless NO_COLOR is set
-// (no-color.org) or TERM is "dumb". Getenv reads the environment.
+// (no-color.org) or TERM is "dumb", with remedies in the language of [LanguageOf]. The
+// journal keeps no remedies: journalctl -x shows the catalog's in the language of who reads.
+// Getenv reads the environment.
 func Open(stderr *os.File, getenv func(string) string, level slog.Leveler) slog.Handler {
 	// A journal that takes no native entries still takes the lines.
 	if isJournal(stderr, getenv("JOURNAL_STREAM")) && journal.Enabled() {
 		return &native{level: level}
 	}
 	colour := term.IsTerminal(int(stderr.Fd())) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
-	return NewLines(stderr, level, colour)
+	return &lines{out: &output{w: stderr}, level: level, colour: colour, language: LanguageOf(getenv)}
 }
 
 // isJournal reports whether f is the stream that systemd names by device and inode in
@@ -59,7 +61,7 @@ func fieldName(key string) string {
 
 // NewLines returns a handler that writes one readable line for each record at level or
 // above: time, level, event id, words, fields. A warning or error that says what to do
-// has a second line with it. Characters that could steer a terminal are escaped.
+// has a second line with it, in English. Characters that could steer a terminal are escaped.
 func NewLines(w io.Writer, level slog.Leveler, colour bool) slog.Handler {
-	return &lines{out: &output{w: w}, level: level, colour: colour}
+	return &lines{out: &output{w: w}, level: level, colour: colour, language: English}
 }

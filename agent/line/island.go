@@ -166,18 +166,20 @@ func (s *Station) knowsAt(ctx context.Context, gateway string) (n int) {
 var noteLine = regexp.MustCompile(` note\.(accepted|matched) .* item=(\S+)`)
 
 // notesTold is how often the journal told that a note was written to a tag, or could
-// not be. People leave the tag on the reader until then.
-func (s *Station) notesTold(tag string) (n int) {
+// not be, and which of them it was at last. People leave the tag on the reader
+// until then.
+func (s *Station) notesTold(tag string) (n int, written bool) {
 	text, err := os.ReadFile(s.Journal())
 	if err != nil {
-		return 0 // not begun yet
+		return 0, false // not begun yet
 	}
 	for line := range bytes.Lines(text) {
 		if noteEnd.Match(line) && bytes.Contains(line, []byte("tag="+tag)) {
 			n++
+			written = !bytes.Contains(line, []byte(" note.unwritten "))
 		}
 	}
-	return n
+	return n, written
 }
 
 // noteEnd is a line of a journal that tells how the writing of a note ended.

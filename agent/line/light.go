@@ -87,8 +87,11 @@ func ParseLight(line string) (Light, error) {
 }
 
 // Notice reports whether the light only adds to the words of the light before it:
-// that another item can be scanned now, or that its tag carries no note.
-func (l Light) Notice() bool { return l.says("; "+ScanNow+" ") || l.says("; no note is on the tag: ") }
+// that another item can be scanned now, that its tag carries no note, or is read only
+// now and then.
+func (l Light) Notice() bool {
+	return l.says("; "+ScanNow+" ") || l.says("; no note is on the tag: ") || l.says("; hold it closer to ")
+}
 
 // OnTag reports whether the light goes by the hand-off note on the tag.
 func (l Light) OnTag() bool { return l.says(" ON TAG ") }

@@ -134,10 +134,31 @@ func (p *person) follow(ctx context.Context, i *item, l Light, m move) (left boo
 	return false
 }
 
-// scan presents a tag, reads the light and takes the tag away. A light that will
-// change by itself is waited for with the tag on the reader.
+// noteTries is how often a tag is put there again for its note.
+const noteTries = 4
+
+// scan puts a tag on the reader and takes it away. While stations are cut off what
+// was completed is put there again until its note is on it: the next station has
+// nothing else to go by.
 func (p *person) scan(ctx context.Context, tag string) (Light, error) {
-	told := p.station.notesTold(tag)
+	told, _ := p.station.notesTold(tag)
+	l, err := p.show(ctx, tag, told)
+	for try := 0; err == nil && try < noteTries && p.lone.Load() && (l.Word == TakenIn || l.Word == Completed); try++ {
+		now, written := p.station.notesTold(tag)
+		if written {
+			break
+		}
+		if _, err := p.show(ctx, tag, now); err != nil {
+			break // the light that counts was seen
+		}
+	}
+	return l, err
+}
+
+// show presents a tag, reads the light and takes the tag away. A light that will
+// change by itself is waited for with the tag on the reader, and so is what becomes
+// of its note while stations are cut off.
+func (p *person) show(ctx context.Context, tag string, told int) (Light, error) {
 	shown, err := p.station.Present(tagFor(p.station.kind, tag))
 	if err != nil {
 		p.line.log.trouble(p.station.Gateway, "presenting a tag: %v", err)
@@ -159,8 +180,11 @@ func (p *person) scan(ctx context.Context, tag string) (Light, error) {
 	if d, ok := shown.Delay(); ok {
 		p.measured(d)
 	}
-	if p.lone.Load() && (l.Word == TakenIn || l.Word == Completed) {
-		p.wait(ctx, noteTime, func() bool { return p.station.notesTold(tag) > told })
+	if p.lone.Load() && (l.Word == TakenIn || l.Word == Completed || l.Word == AlreadyDone) {
+		p.wait(ctx, noteTime, func() bool {
+			now, _ := p.station.notesTold(tag)
+			return now > told
+		})
 	}
 	p.pause(ctx, glance+time.Duration(p.random.Int64N(int64(glance))))
 	return l, nil

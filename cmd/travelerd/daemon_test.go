@@ -66,6 +66,20 @@ func TestReaderUnplugged(t *testing.T) {
 	g.scan("04000000000003", "TAKEN IN")
 }
 
+// TestRemedyInTheLanguageOfTheTerminal says in German what to do where messages are German.
+func TestRemedyInTheLanguageOfTheTerminal(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	g := p.gateway("g", "S-1", "drilling", noBroker)
+	g.env = append(g.env, "LC_ALL=de_DE.UTF-8")
+	ok(t, os.Chmod(filepath.Join(g.dir, "gateway.key"), 0o644))
+	g.start()
+	<-g.end
+	if log := strings.Join(g.lines(), "\n"); !strings.Contains(log, "→ Legen Sie den Schlüssel dieses Gateways dorthin") {
+		t.Errorf("no German remedy in\n%s", log)
+	}
+}
+
 // TestRefusesToStart names what must be mended first, with exit code 78.
 func TestRefusesToStart(t *testing.T) {
 	t.Parallel()

@@ -132,7 +132,7 @@ func (g *gateway) start(under ...string) {
 	g.t.Helper()
 	args := append(append(under, os.Args[0], "--profile", filepath.Join(g.dir, agent.ProfileName)), g.flags...)
 	g.cmd = exec.Command(args[0], args[1:]...)
-	g.cmd.Env = append(append(os.Environ(), childEnv+"=1"), g.env...)
+	g.cmd.Env = append(append(os.Environ(), childEnv+"=1", "LC_ALL=C"), g.env...)
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := g.cmd.StderrPipe()
 	ok(g.t, err)
