@@ -23,7 +23,7 @@ func rank(room string) (int, bool) {
 		"agent/station": 3, "agent/peer": 3,
 		"agent/mqtt": 4,
 		"agent":      5,
-		"agent/line": 6, "agent/plant": 6, "agent/dialogue": 6, "agent/hostile": 6, "agent/doctor": 6,
+		"agent/line": 6, "agent/plant": 6, "agent/dialogue": 6, "agent/hostile": 6, "agent/flash": 6, "agent/doctor": 6,
 		"cmd/travelerd": 7, "cmd/traveler": 7,
 	}
 	if r, ok := exact[room]; ok {

@@ -28,6 +28,7 @@ var choices = map[reflect.Type][]string{
 	reflect.TypeFor[Line]():       {string(Line8N1), string(Line8E1), string(Line8O1), string(Line8N2), string(Line7E1), string(Line7O1), string(Line7N1), string(Line7N2)},
 	reflect.TypeFor[LightKind]():  {string(LightLines), string(LightGPIO)},
 	reflect.TypeFor[Action]():     actions(),
+	reflect.TypeFor[Arch]():       {string(ArchAMD64), string(ArchARM64), string(ArchARM)},
 	reflect.TypeFor[UnknownTag](): {string(UnknownTagWait), string(UnknownTagRefuse)},
 	reflect.TypeFor[slog.Level](): {"debug", "info", "warn", "error"},
 }

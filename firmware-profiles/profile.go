@@ -299,11 +299,24 @@ type Ledger struct {
 
 // Boot is what a board's firmware and kernel must be told for its ports to exist.
 type Boot struct {
+	// Arch is the machine that programs for the board are built for, empty where the
+	// profile cannot tell.
+	Arch Arch `toml:"arch"`
 	// Firmware are lines of the firmware's configuration (config.txt of a Raspberry Pi).
 	Firmware []string `toml:"firmware"`
 	// Modules are kernel modules to load at boot.
 	Modules []string `toml:"modules"`
 }
+
+// Arch is a machine, by the name that Go gives it (GOARCH).
+type Arch string
+
+// The machines that Traveler is built for.
+const (
+	ArchAMD64 Arch = "amd64" // 64-bit PCs
+	ArchARM64 Arch = "arm64" // 64-bit ARM
+	ArchARM   Arch = "arm"   // 32-bit ARM from ARMv7 on
+)
 
 // Frequency is in Hz.
 type Frequency int64

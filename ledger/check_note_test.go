@@ -63,8 +63,10 @@ func TestNoteAfterRuling(t *testing.T) {
 	here, s := noteScan(t, w)
 	it := &s.Open[0].Item
 	it.Nodes[1].After, it.Nodes[1].Depth = []TxID{plantHash("ruled")}, 2
-	it.Nodes = append(it.Nodes, Node{Tx: plantHash("ruled"), Kind: KindDisposition, Ruling: ReworkAt, Operation: "10", Time: 5000, Depth: 1,
-		After: []TxID{it.ID}, State: State{Phase: Expected, Options: w.options("10")}})
+	it.Nodes = append(it.Nodes, Node{
+		Tx: plantHash("ruled"), Kind: KindDisposition, Ruling: ReworkAt, Operation: "10", Time: 5000, Depth: 1,
+		After: []TxID{it.ID}, State: State{Phase: Expected, Options: w.options("10")},
+	})
 	d := Check(here, s)
 	if d.Kind != Accepted || d.Propose[0].NotBefore != 5000 {
 		t.Fatalf("%+v", d)

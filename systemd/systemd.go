@@ -11,6 +11,9 @@ import (
 //go:embed travelerd.service
 var unit []byte
 
+//go:embed traveler-first-boot.service
+var firstBoot []byte
+
 //go:embed traveler.sysusers
 var sysusers []byte
 
@@ -40,6 +43,7 @@ type File struct {
 func Files() []File {
 	files := []File{
 		{"/usr/lib/systemd/system/travelerd.service", unit},
+		{"/usr/lib/systemd/system/traveler-first-boot.service", firstBoot},
 		{"/usr/lib/sysusers.d/traveler.conf", sysusers},
 		{"/usr/lib/tmpfiles.d/traveler.conf", tmpfiles},
 		{"/usr/lib/udev/rules.d/60-traveler.rules", rules},

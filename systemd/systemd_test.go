@@ -59,6 +59,14 @@ func TestUnitIsValid(t *testing.T) {
 	}
 }
 
+func TestFirstBootUnitIsValid(t *testing.T) {
+	file := filepath.Join(install(t), "/usr/lib/systemd/system/traveler-first-boot.service")
+	out, err := tool(t, "systemd-analyze", "verify", "--man=no", file)
+	if err != nil || strings.Contains(out, "traveler-first-boot.service") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 func TestUnitIsHardened(t *testing.T) {
 	root := install(t)
 	file := filepath.Join(root, "/usr/lib/systemd/system/travelerd.service")

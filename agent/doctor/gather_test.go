@@ -307,7 +307,9 @@ type desk struct {
 func (d desk) Status(context.Context) (agent.Status, error) {
 	return agent.Status{Gateway: "G-INSPECT", Key: ledger.KeyID{1}, Open: true, Running: true}, d.err
 }
+
 func (d desk) Peers(context.Context) ([]agent.Peer, error) { return []agent.Peer{{Name: "G-2"}}, d.err }
+
 func (d desk) Stats(context.Context) (agent.StatsDocument, error) {
 	return agent.StatsDocument{DaysUntilFull: 40}, d.err
 }

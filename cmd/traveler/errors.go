@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"traveler.example/agent"
+	"traveler.example/agent/flash"
 	profiles "traveler.example/firmware-profiles"
 
 	"traveler.example/drivers"
@@ -82,6 +83,10 @@ var outcomes = []struct {
 	{drivers.ErrBusy, exitConflict, "stop the program that has the port, such as travelerd, or name another port"},
 	{drivers.ErrSilent, exitUnreachable, "check power, cable, the reader's switches for its serial port (HSU) and --baud"},
 	{drivers.ErrUnplugged, exitUnreachable, "plug it in; ls -l /dev/serial/by-id shows what is there"},
+	{flash.ErrTarget, exitUsage, "mount the card's root partition and name that directory; a bare one needs etc and usr in it"},
+	{flash.ErrBatch, exitUsage, "mend the file; traveler flash --help shows one"},
+	{flash.ErrArchitecture, exitFailed, "make cross builds the programs for every board; --binary names those to take"},
+	{flash.ErrDiffers, exitFailed, "try again; if it repeats, the card is bad: take another one"},
 	{profiles.ErrNotFound, exitNotFound, "traveler profile list shows the built-in ones"},
 	{fs.ErrNotExist, exitNotFound, "check the path"},
 	{fs.ErrExist, exitConflict, "nothing is overwritten; choose another name or move the old one away"},

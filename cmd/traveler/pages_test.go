@@ -162,7 +162,9 @@ func buildDaemon() (string, error) {
 		if built.dir, built.err = os.MkdirTemp("", "travelerd"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", built.dir, "traveler.example/cmd/travelerd").CombinedOutput()
+		build := exec.Command("go", "build", "-trimpath", "-o", built.dir, "traveler.example/cmd/travelerd")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // static, as on a board
+		out, err := build.CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("building travelerd: %w: %s", err, out)
 		}

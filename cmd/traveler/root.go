@@ -47,7 +47,7 @@ type app struct {
 // commands lists what traveler can do, in the order in which a plant meets it.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.networkCommand(), a.rosterCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(),
+		a.networkCommand(), a.rosterCommand(), a.gatewayCommand(), a.identityCommand(), a.keyCommand(), a.profileCommand(), a.flashCommand(),
 		a.orderCommand(), a.itemCommand(), a.ledgerCommand(), a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.stationCommand(),
 		a.lampTestCommand(), a.readerCommand(), a.scaleCommand(), a.emulateCommand(), a.demoCommand(),
 	}

@@ -153,7 +153,8 @@ func TestNoteStolen(t *testing.T) {
 		t.Fatal("the insider comes last")
 	}
 	wide := p.signed(p.planner, ledger.Tx{Body: ledger.Order{ID: "WO-2", Product: "part", Quantity: 1, Routing: []ledger.Operation{
-		{ID: "a", Task: "drill", Place: "w0"}, {ID: "b", Task: "mill", Place: "w1", Needs: []string{"a"}},
+		{ID: "a", Task: "drill", Place: "w0"},
+		{ID: "b", Task: "mill", Place: "w1", Needs: []string{"a"}},
 		{ID: "c", Task: "paint", Place: "w0"},
 	}}})
 	optionC := ledger.Option{Task: "paint", Operation: "c", Place: "w0"}
