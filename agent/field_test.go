@@ -153,7 +153,6 @@ type floor struct {
 	t    *testing.T
 	kind string
 	rig  drivertest.Rig
-	now  string // light at a moment that the behaviour picks
 }
 
 func (f *floor) start() {

@@ -142,7 +142,7 @@ func TestNoteOfKind(t *testing.T) {
 // TestNoteReadAnew has the profile change while a note is read: whoever was to
 // answer has ended, so the tag is asked again, or nothing is waited for.
 func TestNoteReadAnew(t *testing.T) {
-	m, step, note := noteStation(true)
+	_, step, note := noteStation(true)
 	first, _ := find[ReadNote](step(Arrived{Reader: "in", Tag: "T-1"}))
 	again, ok := find[ReadNote](step(Reconfigured{Config: Config{Notes: true}}))
 	if !ok || again.Serial == first.Serial {
@@ -154,7 +154,7 @@ func TestNoteReadAnew(t *testing.T) {
 	if got := shown(step(NoteRead{Serial: again.Serial, Note: []byte{1}})); !strings.HasPrefix(got, "UNKNOWN TAG") || string(*note) != "\x01" {
 		t.Errorf("shows %q", got)
 	}
-	m, step, _ = noteStation(true)
+	m, step, _ := noteStation(true)
 	step(Arrived{Reader: "in", Tag: "T-1"})
 	if got := shown(step(Reconfigured{})); !strings.HasPrefix(got, "UNKNOWN TAG") || m.Awaiting() != 0 {
 		t.Errorf("notes are written no more: %q, %d answers are waited for", got, m.Awaiting())
