@@ -54,7 +54,7 @@ func TestReload(t *testing.T) {
 	ok(t, g.reader.Remove("04000000000001"))
 	ok(t, g.reader.Present("04000000000002", "ntag213"))
 	g.logged("profile.reloaded")
-	line, n := g.shows(n, "TAKEN IN")
+	line, n := g.shows(n, "TAKEN IN 04000000000002")
 	if !strings.Contains(line, "04000000000002") && g.count("scan.taken-in") != 2 {
 		t.Errorf("the light says %q", line)
 	}
