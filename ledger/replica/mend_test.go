@@ -135,12 +135,18 @@ func TestMendRecords(t *testing.T) {
 func TestGoneWithoutAWord(t *testing.T) {
 	for _, gone := range []struct {
 		name, prefix string
-	}{{"everything of the blocks", ""}, {"a statement", keyStatement}} {
+		all, back    bool // statements go as well; peers give blocks back at once
+	}{
+		{name: "everything of the blocks"},
+		{name: "a statement", prefix: keyStatement},
+		{name: "everything", all: true},
+		{name: "everything, and blocks are back", all: true, back: true},
+	} {
 		i := newIll(t)
 		i.check(i.g.r.store.(*onDisk).db.Update(func(txn *badger.Txn) error {
 			var err error
 			for key := range i.keys(txn, gone.prefix) {
-				if strings.HasPrefix(key, keyLocal) || gone.prefix == "" && strings.HasPrefix(key, keyStatement) {
+				if strings.HasPrefix(key, keyLocal) || gone.prefix == "" && !gone.all && strings.HasPrefix(key, keyStatement) {
 					continue
 				}
 				err = errors.Join(err, txn.Delete([]byte(key)))
@@ -154,6 +160,9 @@ func TestGoneWithoutAWord(t *testing.T) {
 			}
 		}
 		before := i.g.r.Damage().Found
+		if gone.back { // before anybody looked
+			i.g.take(i.peer.blocks(i.g.id)...)
+		}
 		i.check(i.g.r.scrub(context.Background(), true))
 		if i.g.r.Damage().Found == before {
 			t.Errorf("%s: not found", gone.name)

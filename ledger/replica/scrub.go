@@ -212,6 +212,7 @@ func (r *Replica) scrubCounts(v *verdict) error {
 		for _, st := range view.register.Statements() {
 			if raw, err := view.r.get(keyStatement + str(st.Hash())); err == nil && raw == nil {
 				v.statements = append(v.statements, st.Hash())
+				doubt = true // what goes without a word seldom goes alone
 				r.report(&DamageError{Hash: st.Hash(), Key: recordNames[keyStatement], Detail: "is missing"})
 			}
 		}
