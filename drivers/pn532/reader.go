@@ -141,12 +141,15 @@ func (s *session) run(ctx context.Context, up func()) error {
 	defer s.down()
 	s.events = s.presence.Settled(s.events)
 	s.nextPing = time.Now().Add(pingInterval)
+	if err := s.send(ctx); err != nil {
+		return s.farewell(ctx, err)
+	}
 	for {
-		if err := s.send(ctx); err != nil {
-			return s.farewell(ctx, err)
-		}
 		started := time.Now()
 		if err := s.step(ctx); err != nil {
+			return s.farewell(ctx, err)
+		}
+		if err := s.send(ctx); err != nil { // before the rest: a light waits for it
 			return s.farewell(ctx, err)
 		}
 		if err := s.rest(ctx, s.cfg.Interval-time.Since(started)); err != nil {
