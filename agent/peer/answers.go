@@ -7,9 +7,9 @@ import (
 	"traveler.example/ledger"
 )
 
-// answered takes the envelope of an answer; in is what it brings that is not
-// held.
-func (m *Machine) answered(now time.Time, v View, g Give, in Ingest) {
+// answered takes the envelope of an answer; in is what it brings that is not held,
+// and held names the blocks that are.
+func (m *Machine) answered(now time.Time, v View, g Give, in Ingest, held []ledger.Ref) {
 	m.land(g.From)
 	for _, h := range g.Heads {
 		m.claim(now, v, h, g.From)
@@ -22,13 +22,18 @@ func (m *Machine) answered(now time.Time, v View, g Give, in Ingest) {
 	}
 	for _, a := range slices.Clone(m.wants.authors) {
 		if a.flight == g.From {
-			var brought uint64
+			var brought, known uint64
 			for _, b := range in.Blocks {
 				if b.Header().Author == a.id {
 					brought = max(brought, b.Header().Height)
 				}
 			}
-			m.rangeAnswered(now, v, a, g, in, brought)
+			for _, r := range held {
+				if r.Author == a.id {
+					known = max(known, r.Height)
+				}
+			}
+			m.rangeAnswered(now, v, a, g, in, brought, known)
 		}
 	}
 	for _, w := range m.wants.hashes {
@@ -38,8 +43,9 @@ func (m *Machine) answered(now time.Time, v View, g Give, in Ingest) {
 	}
 }
 
-// rangeAnswered takes an answer that brought blocks up to a height, zero if none.
-func (m *Machine) rangeAnswered(now time.Time, v View, a *author, g Give, in Ingest, brought uint64) {
+// rangeAnswered takes an answer that brought blocks up to a height, zero if none, and
+// others up to a height that were known.
+func (m *Machine) rangeAnswered(now time.Time, v View, a *author, g Give, in Ingest, brought, known uint64) {
 	a.flight = ledger.KeyID{}
 	switch {
 	case brought > 0:
@@ -47,7 +53,9 @@ func (m *Machine) rangeAnswered(now time.Time, v View, a *author, g Give, in Ing
 			a.ahead = brought
 		}
 		a.given, a.due, a.beside = true, now.Add(ingesting), 0
-	case g.More == 1 && (among(v.Last, a.id) || len(g.Blocks)+len(g.Statements) == 0):
+	case g.More == 1 && a.above(known):
+		a.due = now
+	case g.More == 1 && known == 0 && (among(v.Last, a.id) || len(g.Blocks)+len(g.Statements) == 0):
 		a.due = now.Add(lastEvery) // who gives nothing and holds more serves this author last
 	case in.beside(g, &a.beside):
 		a.due = now

@@ -159,12 +159,12 @@ func (m *Machine) receiveGive(now time.Time, v View, to ledger.KeyID, e Message)
 		m.drop(now, CauseUnasked, g.From, "")
 		return nil
 	}
-	in, err := m.parseGive(v, g)
+	in, held, err := m.parseGive(v, g)
 	if err != nil {
 		return err
 	}
 	m.heard(now, v, g.From, e.Retained)
-	m.answered(now, v, g, in)
+	m.answered(now, v, g, in, held)
 	if len(in.Blocks)+len(in.Statements) > 0 {
 		m.do(in)
 	}
@@ -172,14 +172,13 @@ func (m *Machine) receiveGive(now time.Time, v View, to ledger.KeyID, e Message)
 }
 
 // parseGive parses what a give brings that is not held, blocks in the order in
-// which one vouches for another. One bad object spoils the whole: honest
-// gateways give none.
-func (m *Machine) parseGive(v View, g Give) (Ingest, error) {
-	var in Ingest
+// which one vouches for another, and names the blocks that are. One bad object
+// spoils the whole: honest gateways give none.
+func (m *Machine) parseGive(v View, g Give) (in Ingest, held []ledger.Ref, err error) {
 	for _, raw := range g.Statements {
 		s, err := ledger.ParseStatement(m.config.Network, raw)
 		if err != nil {
-			return Ingest{}, err
+			return Ingest{}, nil, err
 		}
 		if !v.holds(s.Hash(), wantStatement) {
 			in.Statements = append(in.Statements, s)
@@ -188,13 +187,16 @@ func (m *Machine) parseGive(v View, g Give) (Ingest, error) {
 	for _, raw := range g.Blocks {
 		b, err := ledger.ParseBlock(m.config.Network, raw)
 		if err != nil {
-			return Ingest{}, err
+			return Ingest{}, nil, err
 		}
-		if !v.Store.Has(b.Hash()) && !m.wants.isRefused(b.Hash()) {
+		switch {
+		case v.Store.Has(b.Hash()):
+			held = append(held, b.Ref())
+		case !m.wants.isRefused(b.Hash()):
 			in.Blocks = append(in.Blocks, b)
 		}
 	}
 	slices.SortStableFunc(in.Blocks, func(a, b ledger.UnverifiedBlock) int { return compareRefs(a.Ref(), b.Ref()) })
 	in.Blocks = slices.CompactFunc(in.Blocks, func(a, b ledger.UnverifiedBlock) bool { return a.Hash() == b.Hash() })
-	return in, nil
+	return in, held, nil
 }

@@ -249,6 +249,17 @@ func (a *author) progressed(now time.Time, height uint64) {
 	}
 }
 
+// above raises the range over blocks that are held, after the way back to where a
+// branch begins led too far below it. It reports whether the range went higher and
+// the claim is still above.
+func (a *author) above(height uint64) bool {
+	if a.from == 0 || height < a.from || height >= a.claims[0].ref.Height {
+		return false
+	}
+	a.from = height + 1
+	return true
+}
+
 // back lowers the range after a block at height did not link. It reports
 // whether the range went lower.
 func (a *author) back(now time.Time, v View, height uint64) bool {
