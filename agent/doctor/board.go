@@ -86,7 +86,7 @@ func firmware(f Facts, x *exam) {
 // told reports whether the firmware's configuration says a line. Parameters may stand
 // together in one.
 func (b BoardFacts) told(line string) bool {
-	return !slices.ContainsFunc(settingsOf(line), func(s string) bool { return !slices.Contains(b.Firmware, s) })
+	return !slices.ContainsFunc(profiles.FirmwareSettings(line, ""), func(s string) bool { return !slices.Contains(b.Firmware, s) })
 }
 
 // modules: a port on USB needs the driver of its adapter, and the unit may open only

@@ -55,7 +55,7 @@ func well(t *testing.T) Facts {
 		Profile: ProfileFacts{File: "/etc/traveler/profile.toml", Profile: p},
 		Board: BoardFacts{
 			Model: "Raspberry Pi 4 Model B Rev 1.4", Machine: "aarch64", FirmwareFile: "/boot/firmware/config.txt",
-			Firmware: ParseFirmware(strings.Join(p.Boot.Firmware, "\n"), ""), Booted: noon.Add(-time.Hour), FirmwareTime: noon.Add(-2 * time.Hour),
+			Firmware: profiles.FirmwareSettings(strings.Join(p.Boot.Firmware, "\n"), ""), Booted: noon.Add(-time.Hour), FirmwareTime: noon.Add(-2 * time.Hour),
 			Loaded: loaded, Pins: map[int]string{4: "w1"},
 		},
 		Ports: []PortFacts{
@@ -129,7 +129,9 @@ func TestFindings(t *testing.T) {
 		}, "profile", Fault, `key "x"`, "traveler profile check p.toml"},
 		{"another board", func(f *Facts) { f.Board.Model = "Raspberry Pi 5 Model B" }, "board", Fault, `for board "rpi-4", but this is Raspberry Pi 5`, "profile list"},
 		{"another machine", func(f *Facts) { f.Profile.Profile.BoardName = "generic-amd64" }, "board", Fault, "aarch64", "board ="},
-		{"overlay missing", func(f *Facts) { f.Board.Firmware = ParseFirmware("enable_uart=1\ndtparam=spi=on,i2c_arm=on", "") }, "firmware", Fault, "dtoverlay=disable-bt", "restart the board"},
+		{"overlay missing", func(f *Facts) {
+			f.Board.Firmware = profiles.FirmwareSettings("enable_uart=1\ndtparam=spi=on,i2c_arm=on", "")
+		}, "firmware", Fault, "dtoverlay=disable-bt", "restart the board"},
 		{"overlay not in force", func(f *Facts) { f.Board.FirmwareTime = noon }, "firmware", Warning, "changed since", "reboot"},
 		{"module missing", func(f *Facts) { delete(f.Board.Loaded, "ftdi_sio") }, "modules", Warning, "ftdi_sio", "modprobe -a ftdi_sio"},
 		{"weak supply", kernelLine("hwmon hwmon1: Undervoltage detected!"), "power", Warning, "too weak", "power supply"},

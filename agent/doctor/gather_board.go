@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	profiles "traveler.example/firmware-profiles"
 )
 
 // number reads a whole number with blanks around it.
@@ -17,6 +19,9 @@ func number(text string) (int64, bool) {
 
 // firmwareFiles are where the firmware's configuration is, in systems of now and before.
 var firmwareFiles = []string{"/boot/firmware/config.txt", "/boot/config.txt"}
+
+// maxFirmware bounds the firmware's configuration, in bytes.
+const maxFirmware = 64 << 10
 
 // maxModel bounds the name of a board, in bytes.
 const maxModel = 128
@@ -35,7 +40,7 @@ func (w World) board(now time.Time) BoardFacts {
 		if err != nil || len(text) > maxFirmware {
 			continue
 		}
-		b.FirmwareFile, b.Firmware = file, ParseFirmware(text, b.Model)
+		b.FirmwareFile, b.Firmware = file, profiles.FirmwareSettings(text, b.Model)
 		if info, err := os.Stat(w.path(file)); err == nil {
 			b.FirmwareTime = info.ModTime()
 		}

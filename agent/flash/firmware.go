@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	profiles "traveler.example/firmware-profiles"
 )
 
 // The lines between which flashing keeps its part of config.txt.
@@ -26,8 +28,10 @@ func configured(text string, wanted []string) (string, error) {
 	if found != ended || strings.Contains(kept, markBegin) || strings.Contains(kept, markEnd) {
 		return "", errMark
 	}
-	there := inEffect(kept)
-	lines := slices.DeleteFunc(slices.Clone(wanted), func(l string) bool { return slices.Contains(there, l) })
+	there := profiles.FirmwareSettings(kept, "")
+	lines := slices.DeleteFunc(slices.Clone(wanted), func(l string) bool {
+		return !slices.ContainsFunc(profiles.FirmwareSettings(l, ""), func(s string) bool { return !slices.Contains(there, s) })
+	})
 	if len(lines) == 0 {
 		return kept, nil
 	}
@@ -35,21 +39,6 @@ func configured(text string, wanted []string) (string, error) {
 		kept += "\n"
 	}
 	return kept + strings.Join(slices.Concat([]string{markBegin, "[all]"}, lines, []string{markEnd, ""}), "\n"), nil
-}
-
-// inEffect lists the lines of config.txt that hold on every board.
-func inEffect(text string) []string {
-	var all []string
-	always := true
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			always = line == "[all]"
-		} else if always && line != "" {
-			all = append(all, line)
-		}
-	}
-	return all
 }
 
 // withoutConsole returns the kernel's command line without consoles on ports that

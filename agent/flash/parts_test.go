@@ -197,7 +197,7 @@ func FuzzConfigured(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !slices.Contains(inEffect(got), "enable_uart=1") {
+		if !slices.Contains(profiles.FirmwareSettings(got, ""), "enable_uart=1") {
 			t.Errorf("not in effect:\n%s", got)
 		}
 		if !strings.Contains(text, markBegin) && !strings.HasPrefix(got, text) {

@@ -25,33 +25,6 @@ written to. Which reader it is, is found out; --device says it, and is quicker.`
 		a.readerProbe(), a.readerWatch(), a.readerRead(), a.readerWrite(), a.readerRecord(), a.readerPlay())
 }
 
-// watchDevice hands each event of a device to see until that is done or fails, or ctx ends.
-func watchDevice(ctx context.Context, r drivers.Device, see func(drivers.Event) (done bool, err error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	events, ended := make(chan drivers.Event), make(chan error, 1)
-	go func() { ended <- r.Run(ctx, events) }()
-	defer func() {
-		cancel()
-		for {
-			select {
-			case <-events: // Run may be sending still
-			case <-ended:
-				return
-			}
-		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case e := <-events:
-			if done, err := see(e); done || err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // probed is what reader probe prints for programs.
 type probed struct {
 	Port    string      `json:"port"`
@@ -125,7 +98,7 @@ func (a *app) lookAround(ctx context.Context, port string, f readerFlags, found 
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	up := false
-	err = watchDevice(ctx, r, func(e drivers.Event) (bool, error) {
+	err = drivers.Watch(ctx, r, func(e drivers.Event) (bool, error) {
 		switch e.Kind {
 		case drivers.Up:
 			up, doc.Model = true, cmp.Or(r.Info().Model, doc.Model)
@@ -178,7 +151,7 @@ func (a *app) readerWatch() *cobra.Command {
 // watch prints the events of a reader: so many, or until a person has seen enough.
 func (a *app) watch(ctx context.Context, r drivers.Reader, events int) error {
 	seen := 0
-	err := watchDevice(ctx, r, func(e drivers.Event) (bool, error) {
+	err := drivers.Watch(ctx, r, func(e drivers.Event) (bool, error) {
 		seen++
 		return events > 0 && seen >= events, a.printEvent(r, e)
 	})

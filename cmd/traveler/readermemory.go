@@ -110,7 +110,7 @@ func (a *app) withTag(ctx context.Context, port string, f readerFlags, want stri
 	defer cancel()
 	did := make(chan error, 1)
 	var there atomic.Int32 // tags that may be meant
-	ran := watchDevice(ctx, m, func(e drivers.Event) (bool, error) {
+	ran := drivers.Watch(ctx, m, func(e drivers.Event) (bool, error) {
 		switch {
 		case e.Kind == drivers.Down && there.Load() == 0:
 			return true, fmt.Errorf("no %s answers on %s: %w", x.device, port, e.Err)

@@ -67,7 +67,7 @@ func (a *app) recordUntil(ctx context.Context, r drivers.Reader, events int, t *
 		cancel()
 	})()
 	seen := 0
-	err := watchDevice(inner, r, func(e drivers.Event) (bool, error) {
+	err := drivers.Watch(inner, r, func(e drivers.Event) (bool, error) {
 		if seen++; seen == events {
 			t.stop()
 		}

@@ -115,7 +115,7 @@ func (a *app) withScale(ctx context.Context, s *scale.Scale, do func(context.Con
 	defer cancel()
 	did := make(chan error, 1)
 	began := false
-	err := watchDevice(ctx, s, func(e drivers.Event) (bool, error) {
+	err := drivers.Watch(ctx, s, func(e drivers.Event) (bool, error) {
 		switch {
 		case e.Kind == drivers.Up && !began:
 			began = true

@@ -118,7 +118,7 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 		}
 		defer port.Close()
 		defer drivers.Guard(ctx, port, 0)()
-		s := &session{Reader: r, port: port, presence: presence, out: out}
+		s := &session{Reader: r, Outbox: drivers.Outbox{Reader: r.cfg.Name, Pause: faultPause}, port: port, presence: presence, out: out}
 		return s.run(ctx, up)
 	}, out)
 }
@@ -126,21 +126,20 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 // session is one connection to the reader, from an open port to its loss.
 type session struct {
 	*Reader
+	drivers.Outbox
 	port     drivers.Port
 	parser   Parser
 	presence *drivers.Presence
 	out      chan<- drivers.Event
-	events   []drivers.Event
 	in       [256]byte
 
-	framing   Framing // of the last frame; 0 before
-	last      Frame   // that was undamaged
-	tag       drivers.Tag
-	refused   error     // why last has no tag
-	scanEnd   time.Time // of the scan under way
-	seen      bool      // in it
-	heard     time.Time // the last byte
-	nextFault time.Time
+	framing Framing // of the last frame; 0 before
+	last    Frame   // that was undamaged
+	tag     drivers.Tag
+	refused error     // why last has no tag
+	scanEnd time.Time // of the scan under way
+	seen    bool      // in it
+	heard   time.Time // the last byte
 }
 
 func (s *session) run(ctx context.Context, up func()) error {
@@ -154,9 +153,9 @@ func (s *session) run(ctx context.Context, up func()) error {
 		}
 	}
 	up()
-	s.events = s.presence.Settled(s.events)
+	s.Events = s.presence.Settled(s.Events)
 	for {
-		if err := s.send(ctx); err != nil {
+		if err := s.Send(ctx, s.out); err != nil {
 			return err
 		}
 		if err := s.poll(); err != nil {
@@ -193,11 +192,11 @@ func (s *session) poll() error {
 func (s *session) take(f Frame, now time.Time) {
 	switch {
 	case f.Damaged:
-		s.fault(now, fmt.Errorf("%w: a frame of %v with a wrong checksum was dropped; if it comes often, hold tags nearer and keep the antenna away from motors and screens",
+		s.Fault(now, fmt.Errorf("%w: a frame of %v with a wrong checksum was dropped; if it comes often, hold tags nearer and keep the antenna away from motors and screens",
 			drivers.ErrProtocol, f.Framing))
 		return
 	case s.cfg.Framing != 0 && f.Framing != s.cfg.Framing:
-		s.fault(now, fmt.Errorf("%w: a frame of %v was dropped, the profile says %v; correct the profile or the cabling",
+		s.Fault(now, fmt.Errorf("%w: a frame of %v was dropped, the profile says %v; correct the profile or the cabling",
 			drivers.ErrProtocol, f.Framing, s.cfg.Framing))
 		return
 	case f.Framing != s.framing:
@@ -208,11 +207,11 @@ func (s *session) take(f Frame, now time.Time) {
 		s.tag, s.refused = f.Tag()
 	}
 	if s.refused != nil {
-		s.fault(now, s.refused)
+		s.Fault(now, s.refused)
 		return
 	}
 	s.seen = true
-	s.events = s.presence.Scan(s.events, now, s.tag)
+	s.Events = s.presence.Scan(s.Events, now, s.tag)
 }
 
 // identified adapts to what the reader turned out to be.
@@ -235,7 +234,7 @@ func (s *session) identified(f Framing) {
 func (s *session) listen(now time.Time) {
 	if !now.Before(s.scanEnd) {
 		if !s.seen {
-			s.events = s.presence.Scan(s.events, now)
+			s.Events = s.presence.Scan(s.Events, now)
 		}
 		s.seen = false
 		s.scanEnd = now.Add(RepeatInterval)
@@ -243,33 +242,10 @@ func (s *session) listen(now time.Time) {
 	noise := s.parser.Noise()
 	over := noise > 0 && now.Sub(s.heard) >= quiet
 	if over && noise >= noiseFloor || noise >= noiseLimit {
-		s.fault(now, fmt.Errorf("%w, or is another one (%w): %d bytes came that are no frame; set the port to %d baud 8N1, and check that the reader sends ASCII (not Wiegand or magnetic stripe)",
+		s.Fault(now, fmt.Errorf("%w, or is another one (%w): %d bytes came that are no frame; set the port to %d baud 8N1, and check that the reader sends ASCII (not Wiegand or magnetic stripe)",
 			drivers.ErrSpeed, drivers.ErrProtocol, noise, DefaultBaud))
 	}
 	if over {
 		s.parser.Reset()
 	}
-}
-
-func (s *session) fault(now time.Time, err error) {
-	if now.Before(s.nextFault) {
-		return
-	}
-	s.nextFault = now.Add(faultPause)
-	s.events = append(s.events, drivers.Event{
-		Kind: drivers.Fault, Reader: s.cfg.Name, At: now, Err: fmt.Errorf("%s: %w", s.cfg.Name, err),
-	})
-}
-
-func (s *session) send(ctx context.Context) error {
-	for i := range s.events {
-		select {
-		case s.out <- s.events[i]:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	clear(s.events)
-	s.events = s.events[:0]
-	return nil
 }

@@ -114,7 +114,7 @@ func FuzzSession(f *testing.F) {
 			}
 			in = in[n:]
 		}
-		for _, e := range s.events {
+		for _, e := range s.Events {
 			if e.Kind == drivers.Arrived && (len(e.Tag.ID) == 0 || len(e.Tag.ID) > 2*drivers.MaxTagID) {
 				t.Fatalf("tag %q arrived", e.Tag.ID)
 			}

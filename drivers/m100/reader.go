@@ -138,7 +138,7 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 		if err != nil {
 			return err
 		}
-		s := &session{Reader: r, presence: presence, sieve: sieve, out: out}
+		s := &session{Reader: r, Outbox: drivers.Outbox{Reader: r.cfg.Name, Pause: faultPause}, presence: presence, sieve: sieve, out: out}
 		s.link = newLink(port)
 		s.notice = s.hear
 		s.want = settings{region: r.cfg.Region, power: r.cfg.Power, q: r.cfg.Q}

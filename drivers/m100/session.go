@@ -18,29 +18,25 @@ const (
 	quietLimit    = 300 * time.Millisecond // polling says something each round, and no round is longer
 	checkInterval = 5 * time.Second        // between checks of the module's health
 	faultPause    = 10 * time.Second       // at most one Fault event of a kind in this time
-	streakPause   = 2 * time.Second        // recoveries closer than this make a streak
-	streakLimit   = 4                      // longest streak before the port is opened anew
 	closeGrace    = 500 * time.Millisecond // for a last command when the run ends
 )
 
 // session is one connection to the module, from an open port to its loss.
 type session struct {
 	*Reader
+	drivers.Outbox
+	drivers.Recoveries
 	module
 	presence *drivers.Presence
 	sieve    *sieve
 	out      chan<- drivers.Event
-	events   []drivers.Event
 
 	look      uint64    // the number of the look under way
 	lookSince time.Time // when it began
 	tellsNone bool      // the module says so when a round found nothing
 
 	nextCheck     time.Time
-	nextFault     time.Time
 	nextNeighbour time.Time
-	recovered     time.Time // the last recovery
-	streak        int
 }
 
 func (s *session) run(ctx context.Context, up func()) error {
@@ -52,14 +48,14 @@ func (s *session) run(ctx context.Context, up func()) error {
 		return err
 	}
 	up()
-	s.events = s.presence.Settled(s.events)
+	s.Events = s.presence.Settled(s.Events)
 	s.nextCheck = time.Now().Add(checkInterval)
 	live := make(chan struct{})
 	s.connected(live)
 	defer close(live)
 	defer s.connected(nil)
 	for {
-		if err := s.deliver(ctx); err != nil {
+		if err := s.Send(ctx, s.out); err != nil {
 			return s.farewell(ctx, err)
 		}
 		if err := s.step(ctx); err != nil {
@@ -176,7 +172,7 @@ func (s *session) hear(f Frame) {
 			s.endLook()
 		case FailureChannel: // it could not look
 			s.presence.Resume(s.at)
-			s.fault(Failure(f.Params[0]))
+			s.Fault(time.Now(), Failure(f.Params[0]))
 		}
 	}
 }
@@ -187,7 +183,7 @@ func (s *session) tagRead(params []byte) {
 	}
 	n, err := ParseNotice(params)
 	if err != nil {
-		s.fault(err)
+		s.Fault(time.Now(), err)
 		return
 	}
 	h, verdict := s.sieve.read(s.at, n.EPC, n.RSSI)
@@ -199,11 +195,11 @@ func (s *session) tagRead(params []byte) {
 	}
 	switch verdict {
 	case counted:
-		s.events = s.presence.See(s.events, s.at, h.tag)
+		s.Events = s.presence.See(s.Events, s.at, h.tag)
 	case neighbour:
 		s.tellNeighbour(h, n.RSSI)
 	case refused:
-		s.fault(h.bad)
+		s.Fault(time.Now(), h.bad)
 	}
 }
 
@@ -211,9 +207,9 @@ func (s *session) tagRead(params []byte) {
 func (s *session) endLook() {
 	s.look++
 	s.lookSince = s.at
-	before := len(s.events)
-	s.events = s.presence.Sweep(s.events, s.at)
-	for _, e := range s.events[before:] {
+	before := len(s.Events)
+	s.Events = s.presence.Sweep(s.Events, s.at)
+	for _, e := range s.Events[before:] {
 		s.sieve.departed(s.at, e.Tag)
 	}
 }
@@ -241,12 +237,8 @@ func (s *session) silence(ctx context.Context) error {
 // the settings, since a module that slept or whose supply blinked answers well
 // and has forgotten them, then by searching for it like a new one.
 func (s *session) recover(ctx context.Context, cause error) error {
-	now := time.Now()
-	if now.Sub(s.recovered) > streakPause {
-		s.streak = 0
-	}
-	if s.streak++; s.streak > streakLimit {
-		return fmt.Errorf("%d recoveries in a row: %w", streakLimit, cause)
+	if err := s.Begin(time.Now(), cause); err != nil {
+		return err
 	}
 	s.polling = true // who knows
 	err := s.stop(ctx)
@@ -265,19 +257,11 @@ func (s *session) recover(ctx context.Context, cause error) error {
 	if err != nil {
 		return errors.Join(cause, fmt.Errorf("recovery failed: %w", err))
 	}
-	s.recovered = time.Now()
-	s.presence.Resume(s.recovered)
-	s.fault(fmt.Errorf("recovered from: %w", cause))
-	return nil
-}
-
-func (s *session) fault(err error) {
 	now := time.Now()
-	if now.Before(s.nextFault) {
-		return
-	}
-	s.nextFault = now.Add(faultPause)
-	s.report(now, err)
+	s.Done(now)
+	s.presence.Resume(now)
+	s.Fault(now, fmt.Errorf("recovered from: %w", cause))
+	return nil
 }
 
 // tellNeighbour reports a neighbour's tag, once for each and not more often than
@@ -290,7 +274,7 @@ func (s *session) tellNeighbour(h *heard, rssi int) {
 		return
 	}
 	s.nextNeighbour = s.at.Add(faultPause)
-	s.report(s.at, fmt.Errorf("%w: %s answers at %d dBm, and did not answer %d times within %v at %d dBm or above; it is the %s of its kind so far",
+	s.Report(s.at, fmt.Errorf("%w: %s answers at %d dBm, and did not answer %d times within %v at %d dBm or above; it is the %s of its kind so far",
 		ErrNeighbour, h.tag, rssi, s.sieve.MinReads, s.sieve.Dwell, s.sieve.MinRSSI, ordinal(s.sieve.neighbours)))
 }
 
@@ -304,25 +288,6 @@ func ordinal(n int) string {
 		return fmt.Sprintf("%drd", n)
 	}
 	return fmt.Sprintf("%dth", n)
-}
-
-func (s *session) report(at time.Time, err error) {
-	s.events = append(s.events, drivers.Event{
-		Kind: drivers.Fault, Reader: s.cfg.Name, At: at, Err: fmt.Errorf("%s: %w", s.cfg.Name, err),
-	})
-}
-
-func (s *session) deliver(ctx context.Context) error {
-	for i := range s.events {
-		select {
-		case s.out <- s.events[i]:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	clear(s.events)
-	s.events = s.events[:0]
-	return nil
 }
 
 // farewell leaves the module with its field off when the run ends in order.

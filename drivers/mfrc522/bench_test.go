@@ -154,7 +154,7 @@ func TestIdlePollAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for a look at an empty field", n)
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		if err := s.mend(ctx, s.ping()); err != nil && len(s.events) > 8 {
+		if err := s.mend(ctx, s.ping()); err != nil && len(s.Events) > 8 {
 			t.Fatal(err)
 		}
 	}); n > 30 {

@@ -68,7 +68,7 @@ func (s *session) look(ctx context.Context) error {
 	if len(tags) == 0 {
 		f.at = time.Now()
 	}
-	s.events = s.presence.Scan(s.events, f.at, tags...)
+	s.Events = s.presence.Scan(s.Events, f.at, tags...)
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (s *session) admit(ctx context.Context) error {
 	}
 	refused := s.recognise(&id)
 	if s.live {
-		if err := s.send(ctx); err != nil {
+		if err := s.Send(ctx, s.out); err != nil {
 			return err
 		}
 	}
@@ -145,12 +145,12 @@ func (s *session) recognise(id *identifier) error {
 	}
 	tag, err := drivers.NewTag(id.uid(), drivers.ISO14443A)
 	if err != nil {
-		s.fault(err)
+		s.Fault(time.Now(), err)
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	f.known[f.n] = sighting{identifier: *id, tag: tag, seen: true}
 	f.n++
-	s.events = s.presence.See(s.events, f.at, tag)
+	s.Events = s.presence.See(s.Events, f.at, tag)
 	return nil
 }
 
@@ -163,7 +163,7 @@ func (s *session) doubt(trouble error) {
 	case f.dubious.IsZero():
 		f.dubious = time.Now()
 	case time.Since(f.dubious) >= unreadableLimit:
-		s.fault(fmt.Errorf("something answers but cannot be read, bring the tag nearer or take others away: %w", trouble))
+		s.Fault(time.Now(), fmt.Errorf("something answers but cannot be read, bring the tag nearer or take others away: %w", trouble))
 	}
 }
 

@@ -46,8 +46,6 @@ const (
 	confirmation = 100 * time.Millisecond // between looks at the tags that are known
 	pingInterval = 500 * time.Millisecond // between checks of all settings
 	faultPause   = 10 * time.Second       // at most one Fault event in this time
-	streakPause  = 2 * time.Second        // recoveries closer than this make a streak
-	streakLimit  = 4                      // longest streak before the port is opened anew
 )
 
 // Config describes one reader. Name and Open are needed.
@@ -138,7 +136,7 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 		if err != nil {
 			return fmt.Errorf("set up SPI at %v: %w", r.cfg.Clock, err)
 		}
-		s := &session{Reader: r, presence: presence, out: out, pace: time.NewTimer(time.Hour)}
+		s := &session{Reader: r, Outbox: drivers.Outbox{Reader: r.cfg.Name, Pause: faultPause}, presence: presence, out: out, pace: time.NewTimer(time.Hour)}
 		s.chip = chip{bus: bus{conn: conn}, gain: r.gain, irq: r.cfg.IRQ, reset: r.cfg.Reset, pause: time.NewTimer(time.Hour)}
 		defer s.chip.pause.Stop()
 		defer s.pace.Stop()
@@ -149,18 +147,16 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 // session is one connection to the chip, from an open port to its loss.
 type session struct {
 	*Reader
+	drivers.Outbox
+	drivers.Recoveries
 	chip
 	presence *drivers.Presence
 	out      chan<- drivers.Event
-	events   []drivers.Event
 	pace     *time.Timer
 	field    field
 	live     bool // Up has been told
 
-	nextPing  time.Time
-	nextFault time.Time
-	recovered time.Time // the last recovery
-	streak    int
+	nextPing time.Time
 }
 
 func (s *session) run(ctx context.Context, up func()) error {
@@ -177,11 +173,11 @@ func (s *session) run(ctx context.Context, up func()) error {
 	}
 	up()
 	s.live = true
-	s.events = s.presence.Settled(s.events)
+	s.Events = s.presence.Settled(s.Events)
 	s.nextPing = time.Now().Add(pingInterval)
 	defer s.Memory.Open()()
 	for {
-		if err := s.send(ctx); err != nil {
+		if err := s.Send(ctx, s.out); err != nil {
 			return s.farewell(ctx, err)
 		}
 		next := time.Now().Add(s.cfg.Interval)
@@ -198,7 +194,7 @@ func (s *session) run(ctx context.Context, up func()) error {
 func (s *session) begin(ctx context.Context) error {
 	if s.irq != nil {
 		if err := s.irq.In(gpio.PullUp, gpio.FallingEdge); err != nil {
-			s.fault(fmt.Errorf("IRQ pin %s cannot be used, it is done without: %w", s.irq.Name(), err))
+			s.Fault(time.Now(), fmt.Errorf("IRQ pin %s cannot be used, it is done without: %w", s.irq.Name(), err))
 			s.irq = nil
 		}
 	}
@@ -252,7 +248,7 @@ func (s *session) idle(ctx context.Context, next time.Time) error {
 func (s *session) mend(ctx context.Context, err error) error {
 	if s.deafIRQ {
 		s.deafIRQ = false
-		s.fault(errors.New("the IRQ pin does not tell of answers, so it is done without; check its wire, or take it out of the configuration"))
+		s.Fault(time.Now(), errors.New("the IRQ pin does not tell of answers, so it is done without; check its wire, or take it out of the configuration"))
 	}
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
@@ -266,46 +262,19 @@ func (s *session) mend(ctx context.Context, err error) error {
 // recover brings the chip back without closing the port: by stopping what it
 // does, if it is well otherwise, or else by a reset.
 func (s *session) recover(ctx context.Context, cause error) error {
-	now := time.Now()
-	if now.Sub(s.recovered) > streakPause {
-		s.streak = 0
-	}
-	if s.streak++; s.streak > streakLimit {
-		return fmt.Errorf("%d recoveries in a row: %w", streakLimit, cause)
+	if err := s.Begin(time.Now(), cause); err != nil {
+		return err
 	}
 	if err := s.resync(); err != nil {
 		if err := s.start(ctx); err != nil {
 			return errors.Join(cause, fmt.Errorf("recovery failed: %w", err))
 		}
 	}
-	s.recovered = time.Now()
-	s.presence.Resume(s.recovered)
-	s.field.confirm = time.Time{}
-	s.fault(fmt.Errorf("recovered from: %w", cause))
-	return nil
-}
-
-func (s *session) fault(err error) {
 	now := time.Now()
-	if now.Before(s.nextFault) {
-		return
-	}
-	s.nextFault = now.Add(faultPause)
-	s.events = append(s.events, drivers.Event{
-		Kind: drivers.Fault, Reader: s.cfg.Name, At: now, Err: fmt.Errorf("%s: %w", s.cfg.Name, err),
-	})
-}
-
-func (s *session) send(ctx context.Context) error {
-	for i := range s.events {
-		select {
-		case s.out <- s.events[i]:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	clear(s.events)
-	s.events = s.events[:0]
+	s.Done(now)
+	s.presence.Resume(now)
+	s.field.confirm = time.Time{}
+	s.Fault(now, fmt.Errorf("recovered from: %w", cause))
 	return nil
 }
 

@@ -32,8 +32,6 @@ const (
 	settleScans  = 3                      // looks before Up; a tag that lies there is found by one of them
 	pingInterval = 5 * time.Second        // between checks that the chip is still the same
 	faultPause   = 10 * time.Second       // at most one Fault event in this time
-	streakPause  = 2 * time.Second        // recoveries closer than this make a streak
-	streakLimit  = 4                      // longest streak before the port is opened anew
 	closeGrace   = 500 * time.Millisecond // for a last command when the run ends
 	carrierPause = 6 * time.Millisecond   // field off long enough to reset tags: ISO/IEC 14443-3 asks for 5.1 ms
 )
@@ -95,7 +93,10 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 		if err != nil {
 			return err
 		}
-		s := &session{Reader: r, presence: presence, out: out, pause: time.NewTimer(time.Hour), tick: time.NewTimer(time.Hour)}
+		s := &session{
+			Reader: r, Outbox: drivers.Outbox{Reader: r.cfg.Name, Pause: faultPause}, presence: presence, out: out,
+			pause: time.NewTimer(time.Hour), tick: time.NewTimer(time.Hour),
+		}
 		s.link = newLink(port)
 		defer s.link.close()
 		defer s.pause.Stop()
@@ -108,19 +109,17 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 // session is one connection to the chip, from an open port to its loss.
 type session struct {
 	*Reader
+	drivers.Outbox
+	drivers.Recoveries
 	chip
 	presence *drivers.Presence
 	out      chan<- drivers.Event
-	events   []drivers.Event
 	pause    *time.Timer
 	tick     *time.Timer // when the next look is due
 	down     func()      // nobody's memory is read or written from now on
 	watches  bool        // the chip says when a tag comes
 
-	nextPing  time.Time
-	nextFault time.Time
-	recovered time.Time // the last recovery
-	streak    int
+	nextPing time.Time
 }
 
 func (s *session) run(ctx context.Context, up func()) error {
@@ -139,7 +138,7 @@ func (s *session) run(ctx context.Context, up func()) error {
 	s.watches = s.bus == nil || s.bus.interrupts() // a bus that has to be asked all the time would cost more
 	s.down = s.memory.Open()
 	defer s.down()
-	s.events = s.presence.Settled(s.events)
+	s.Events = s.presence.Settled(s.Events)
 	s.nextPing = time.Now().Add(pingInterval)
 	if err := s.send(ctx); err != nil {
 		return s.farewell(ctx, err)
@@ -224,11 +223,11 @@ func (s *session) look(ctx context.Context) error {
 	}
 	tags, at, err := look(ctx)
 	if errors.Is(err, drivers.ErrTagID) {
-		s.fault(err)
+		s.Fault(time.Now(), err)
 		err = nil
 	}
 	if err == nil {
-		s.events = s.presence.Scan(s.events, at, tags...)
+		s.Events = s.presence.Scan(s.Events, at, tags...)
 	}
 	return err
 }
@@ -249,12 +248,8 @@ func (s *session) restartTags(ctx context.Context) error {
 // did shows by a look without an end, as a chip with the tries of power-up takes
 // it, or by its sleep.
 func (s *session) recover(ctx context.Context, cause error) error {
-	now := time.Now()
-	if now.Sub(s.recovered) > streakPause {
-		s.streak = 0
-	}
-	if s.streak++; s.streak > streakLimit {
-		return fmt.Errorf("%d recoveries in a row: %w", streakLimit, cause)
+	if err := s.Begin(time.Now(), cause); err != nil {
+		return err
 	}
 	err := s.resync(ctx)
 	if err == nil {
@@ -273,30 +268,20 @@ func (s *session) recover(ctx context.Context, cause error) error {
 	if err != nil {
 		return errors.Join(cause, fmt.Errorf("recovery failed: %w", err))
 	}
-	s.recovered = time.Now()
-	s.presence.Resume(s.recovered)
-	s.fault(fmt.Errorf("recovered from: %w", cause))
-	return nil
-}
-
-func (s *session) fault(err error) {
 	now := time.Now()
-	if now.Before(s.nextFault) {
-		return
-	}
-	s.nextFault = now.Add(faultPause)
-	s.events = append(s.events, drivers.Event{
-		Kind: drivers.Fault, Reader: s.cfg.Name, At: now, Err: fmt.Errorf("%s: %w", s.cfg.Name, err),
-	})
+	s.Done(now)
+	s.presence.Resume(now)
+	s.Fault(now, fmt.Errorf("recovered from: %w", cause))
+	return nil
 }
 
 // send hands the events over. Whoever takes them may ask for a tag's memory
 // before it takes the next; should the chip be lost over that, no event is.
 func (s *session) send(ctx context.Context) error {
 	jobs, trouble := s.memory.Jobs(), error(nil)
-	for i := 0; i < len(s.events); {
+	for i := 0; i < len(s.Events); {
 		select {
-		case s.out <- s.events[i]:
+		case s.out <- s.Events[i]:
 			i++
 		case job := <-jobs:
 			if trouble = s.serve(ctx, job); trouble != nil {
@@ -307,8 +292,7 @@ func (s *session) send(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	clear(s.events)
-	s.events = s.events[:0]
+	s.Sent()
 	return trouble
 }
 

@@ -194,31 +194,16 @@ func (c *call) account(u *Unknown, line drivers.Serial) {
 
 // Up runs a device until it comes up or fails, and returns what it is. The port is
 // free again when it returns.
-func Up(ctx context.Context, d drivers.Device) (drivers.Info, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	events, ended := make(chan drivers.Event), make(chan error, 1)
-	go func() { ended <- d.Run(ctx, events) }()
-	defer func() {
-		cancel()
-		for {
-			select {
-			case <-events: // Run may be sending still
-			case <-ended:
-				return
-			}
+func Up(ctx context.Context, d drivers.Device) (info drivers.Info, err error) {
+	err = drivers.Watch(ctx, d, func(e drivers.Event) (bool, error) {
+		switch e.Kind {
+		case drivers.Up:
+			info = d.Info()
+			return true, nil
+		case drivers.Down:
+			return false, e.Err
 		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return drivers.Info{}, ctx.Err()
-		case e := <-events:
-			switch e.Kind {
-			case drivers.Up:
-				return d.Info(), nil
-			case drivers.Down:
-				return drivers.Info{}, e.Err
-			}
-		}
-	}
+		return false, nil
+	})
+	return info, err
 }

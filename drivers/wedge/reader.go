@@ -151,7 +151,7 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 		if err != nil {
 			return err
 		}
-		s := &session{Reader: r, source: source, parser: NewParser(r.cfg.EventSize), decoder: decoder, out: out}
+		s := &session{Reader: r, Outbox: drivers.Outbox{Reader: r.cfg.Name, Pause: faultPause}, source: source, parser: NewParser(r.cfg.EventSize), decoder: decoder, out: out}
 		return s.run(ctx, up)
 	}, out)
 }
@@ -159,16 +159,15 @@ func (r *Reader) Run(ctx context.Context, out chan<- drivers.Event) error {
 // session is one connection to the device.
 type session struct {
 	*Reader
+	drivers.Outbox
 	source  Source
 	parser  *Parser
 	decoder *Decoder
 	out     chan<- drivers.Event
-	events  []drivers.Event
 	in      [64 * EventSize64]byte
 
-	last      drivers.Tag // the tag of the last moment
-	lastAt    time.Time
-	nextFault time.Time
+	last   drivers.Tag // the tag of the last moment
+	lastAt time.Time
 }
 
 func (s *session) run(ctx context.Context, up func()) error {
@@ -177,7 +176,7 @@ func (s *session) run(ctx context.Context, up func()) error {
 		if err := s.poll(); err != nil {
 			return err
 		}
-		if err := s.send(ctx); err != nil {
+		if err := s.Send(ctx, s.out); err != nil {
 			return err
 		}
 	}
@@ -224,7 +223,7 @@ func (s *session) take(line Line, now time.Time) {
 		tag, err = s.cfg.tag(line.Text)
 	}
 	if err != nil {
-		s.fault(now, err)
+		s.Fault(now, err)
 		return
 	}
 	again := tag == s.last && now.Sub(s.lastAt) < s.cfg.Cooldown
@@ -233,30 +232,7 @@ func (s *session) take(line Line, now time.Time) {
 		return
 	}
 	moment := drivers.Event{Kind: drivers.Arrived, Reader: s.cfg.Name, Tag: tag, At: now, Reads: 1}
-	s.events = append(s.events, moment)
+	s.Events = append(s.Events, moment)
 	moment.Kind = drivers.Departed
-	s.events = append(s.events, moment)
-}
-
-func (s *session) fault(now time.Time, err error) {
-	if now.Before(s.nextFault) {
-		return
-	}
-	s.nextFault = now.Add(faultPause)
-	s.events = append(s.events, drivers.Event{
-		Kind: drivers.Fault, Reader: s.cfg.Name, At: now, Err: fmt.Errorf("%s: %w", s.cfg.Name, err),
-	})
-}
-
-func (s *session) send(ctx context.Context) error {
-	for i := range s.events {
-		select {
-		case s.out <- s.events[i]:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	clear(s.events)
-	s.events = s.events[:0]
-	return nil
+	s.Events = append(s.Events, moment)
 }

@@ -1,17 +1,15 @@
-package doctor
+package profiles
 
 import "strings"
 
-// maxFirmware bounds the firmware's configuration, in bytes.
-const maxFirmware = 64 << 10
-
-// ParseFirmware reads the configuration of a Raspberry Pi's firmware (config.txt) for the
-// board of a model: the settings that hold there, each parameter by itself.
+// FirmwareSettings reads the configuration of a Raspberry Pi's firmware (config.txt) for
+// the board of a model: the settings that hold there, each parameter by itself. No
+// model stands for what holds on every board.
 //
 // Sections that a filter in brackets opens count for [all] and for the board's own model,
 // such as [pi4]; other filters are taken not to hold. Source: raspberrypi.com,
 // documentation/computers/config_txt.html, "Conditional filters".
-func ParseFirmware(text, model string) []string {
+func FirmwareSettings(text, model string) []string {
 	var settings []string
 	holds := true
 	for line := range strings.Lines(text) {
