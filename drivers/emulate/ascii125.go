@@ -129,14 +129,8 @@ func (d *ASCII125) Do(command string) error {
 	case len(words) == 2 && words[0] == "repeat" && (words[1] == "on" || words[1] == "off"):
 		d.Repeat(words[1] == "on")
 		return nil
-	case len(words) >= 1 && words[0] == "fault":
-		name, on, err := parseFault(words[1:])
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
-	return fmt.Errorf("no command %q, write help for a list", command)
+	return otherwise(d, command)
 }
 
 // Help implements [Device].

@@ -2,7 +2,6 @@ package emulate
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -123,20 +122,13 @@ func (d *Button) handLeft() bool { return len(d.moves) > 0 && d.moves[len(d.move
 
 // Do carries out a command: press, release, or fault NAME [off].
 func (d *Button) Do(command string) error {
-	words := strings.Fields(command)
-	switch {
-	case command == "press":
+	switch command {
+	case "press":
 		d.Press()
-	case command == "release":
+	case "release":
 		d.Release()
-	case len(words) >= 1 && words[0] == "fault":
-		name, on, err := parseFault(words[1:])
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	default:
-		return fmt.Errorf("no command %q, write help for a list", command)
+		return otherwise(d, command)
 	}
 	return nil
 }

@@ -158,13 +158,17 @@ func (f *faults) take(name string) bool {
 	return was
 }
 
-// parseFault reads "NAME [off]".
-func parseFault(words []string) (name string, on bool, err error) {
+// otherwise carries out the command that every device has, "fault NAME [off]". It says
+// so where a command is none.
+func otherwise(d interface{ Fault(name string, on bool) error }, command string) error {
+	words := strings.Fields(command)
 	switch {
-	case len(words) == 1:
-		return words[0], true, nil
-	case len(words) == 2 && (words[1] == "on" || words[1] == "off"):
-		return words[0], words[1] == "on", nil
+	case len(words) == 2 && words[0] == "fault":
+		return d.Fault(words[1], true)
+	case len(words) == 3 && words[0] == "fault" && (words[2] == "on" || words[2] == "off"):
+		return d.Fault(words[1], words[2] == "on")
+	case len(words) > 0 && words[0] == "fault":
+		return fmt.Errorf("write: fault NAME [off]")
 	}
-	return "", false, fmt.Errorf("write: fault NAME [off]")
+	return fmt.Errorf("no command %q, write help for a list", command)
 }

@@ -198,14 +198,8 @@ func (d *LLRP) Do(command string) error {
 		return d.Remove(strings.Join(words[1:], ""))
 	case len(words) == 3 && (words[0] == "lock" || words[0] == "unlock"):
 		return d.Lock(words[1], words[2], words[0] == "lock")
-	case len(words) >= 1 && words[0] == "fault":
-		name, on, err := parseFault(words[1:])
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
-	return fmt.Errorf("no command %q, write help for a list", command)
+	return otherwise(d, command)
 }
 
 // present reads EPC [ANTENNA [RSSI [CHIP]]].

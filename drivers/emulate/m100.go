@@ -217,14 +217,8 @@ func (d *M100) Do(command string) error {
 			return fmt.Errorf("password %q is not eight hex digits", args[1])
 		}
 		return d.Password(args[0], uint32(password[0])<<24|uint32(password[1])<<16|uint32(password[2])<<8|uint32(password[3]))
-	case words[0] == "fault":
-		name, on, err := parseFault(args)
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
-	return fmt.Errorf("no command %q, write help for a list", command)
+	return otherwise(d, command)
 }
 
 // Help implements [Device].

@@ -188,17 +188,11 @@ func (d *MFRC522) Do(command string) error {
 		return d.Unplug()
 	case len(words) == 1 && words[0] == "replug":
 		return d.Replug()
-	case len(words) >= 1 && words[0] == "fault":
-		name, on, err := parseFault(words[1:])
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
 	show, own, err := d.cfg.Tags.do(words)
 	switch {
 	case !own:
-		return fmt.Errorf("no command %q, write help for a list", command)
+		return otherwise(d, command)
 	case show != "":
 		d.tell(Act{Verb: Shown, Text: show})
 	}

@@ -136,17 +136,11 @@ func (d *PN532) Do(command string) error {
 		return d.Present(words[1], strings.Join(words[2:], ""))
 	case len(words) >= 1 && len(words) <= 2 && words[0] == "remove":
 		return d.Remove(strings.Join(words[1:], ""))
-	case len(words) >= 1 && words[0] == "fault":
-		name, on, err := parseFault(words[1:])
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
 	show, own, err := d.cfg.Tags.do(words)
 	switch {
 	case !own:
-		return fmt.Errorf("no command %q, write help for a list", command)
+		return otherwise(d, command)
 	case show != "":
 		d.tell(Act{Verb: Shown, Text: show})
 	}

@@ -115,14 +115,8 @@ func (d *Scale) Do(command string) error {
 		return nil
 	case len(words) == 2 && words[0] == "speak":
 		return d.Speak(words[1])
-	case len(words) >= 1 && words[0] == "fault":
-		name, on, err := parseFault(words[1:])
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
-	return fmt.Errorf("no command %q, write help for a list", command)
+	return otherwise(d, command)
 }
 
 // Help implements [Device].

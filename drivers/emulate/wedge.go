@@ -165,14 +165,8 @@ func (d *Wedge) Do(command string) error {
 	switch {
 	case verb == "scan" && rest != "":
 		return d.Scan(rest)
-	case verb == "fault":
-		name, on, err := parseFault(strings.Fields(rest))
-		if err != nil {
-			return err
-		}
-		return d.Fault(name, on)
 	}
-	return fmt.Errorf("no command %q, write help for a list", command)
+	return otherwise(d, command)
 }
 
 // Help implements [Device].
