@@ -160,7 +160,9 @@ func (f *faults) take(name string) bool {
 
 // otherwise carries out the command that every device has, "fault NAME [off]". It says
 // so where a command is none.
-func otherwise(d interface{ Fault(name string, on bool) error }, command string) error {
+func otherwise(d interface {
+	Fault(name string, on bool) error
+}, command string) error {
 	words := strings.Fields(command)
 	switch {
 	case len(words) == 2 && words[0] == "fault":
